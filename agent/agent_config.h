@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/clock.h"
+#include "protocol/error.h"
+#include "protocol/messages.h"
+
+namespace serin::agent {
+
+/// [[application.NAME.rule]]: what counts as an error line. A line that fits several rules is one error.
+struct RuleSettings {
+  std::string name;
+  std::string match;    ///< RE2 syntax, matched anywhere in the line, bytes as Latin-1
+  std::string unless;   ///< a line that fits this too is no error; empty: none
+  friend bool operator==(const RuleSettings&, const RuleSettings&) = default;
+};
+
+/// [[application.NAME.source]]: a log file that tells how this application fares.
+struct SourceSettings {
+  std::string path;     ///< absolute
+  friend bool operator==(const SourceSettings&, const SourceSettings&) = default;
+};
+
+/// A command that the host runs: argv, never a shell's line.
+struct HookSettings {
+  std::vector<std::string> argv;  ///< empty: nothing to run
+  Duration timeout = std::chrono::seconds{30};
+  friend bool operator==(const HookSettings&, const HookSettings&) = default;
+};
+
+/// [application.NAME]
+struct ApplicationSettings {
+  ApplicationName name;
+  std::string live;               ///< the live path: a symlink that Serin makes and switches; absolute
+  std::string slots_dir;          ///< default: the live path with ".slots" after it
+  std::uint32_t slots = 3;        ///< full trees kept
+  Duration idle_grace = std::chrono::minutes{5};  ///< a slot that was live is not touched for this long
+  HookSettings reload;            ///< loads what is live; run after every switch, also when going back
+  HookSettings check;             ///< must succeed after the reload; empty: none
+  std::vector<SourceSettings> sources;
+  std::vector<RuleSettings> rules;
+  friend bool operator==(const ApplicationSettings&, const ApplicationSettings&) = default;
+};
+
+/// agent.toml
+struct AgentSettings {
+  std::string state_dir = "/var/lib/serin-agent";
+  std::string controller;                    ///< "tcp://deploy1.example.org:4700"
+  std::vector<std::string> controller_keys;  ///< pinned CURVE keys, 32 raw bytes each; redials alternate
+  std::vector<std::string> release_keys;     ///< Ed25519 keys that may sign releases, 32 raw bytes each
+  std::string log_level = "info";
+  std::map<ApplicationName, ApplicationSettings> applications;
+  friend bool operator==(const AgentSettings&, const AgentSettings&) = default;
+};
+
+/// Reads TOML. Errors name `file`, the line, the key, what is wrong and what would be right; all of them, one per line.
+/// Rules are compiled here: one that RE2 cannot take is refused with its name and RE2's reason.
+Result<AgentSettings> parse_agent_settings(std::string_view toml, const std::string& file);
+
+/// Hash of everything that decides what counts as an error for one application: hosts are compared only when equal.
+std::string hash_of_rules(const ApplicationSettings& application);
+
+}  // namespace serin::agent

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "agent/agent_config.h"
+#include "agent/apply/host_step.h"
+#include "protocol/error.h"
+
+namespace serin::apply {
+
+/// Fetches what a release needs over what the host has. The applier calls it from its worker thread.
+struct PullResult {
+  std::uint64_t bytes = 0, objects = 0;
+};
+class SlotDir;
+/// Brings every object of `release` that the slots lack into the slots' incoming folder, verified.
+using PullFunction = std::function<Result<PullResult>(const Release& release, SlotDir& slots, const std::stop_token& stop)>;
+
+/// Carries out host steps of one application: owns its journal, its slots and its hooks. One thread; the calls block
+/// (disk, network, hooks), so the agent runs it in a worker and tells it to stop through `stop`.
+class Applier {
+ public:
+  struct Options {
+    agent::ApplicationSettings settings;
+    std::filesystem::path state_dir;      ///< of the agent; the journal is state_dir/journal/APPLICATION
+    PullFunction pull;
+    std::function<Now()> now;
+    std::function<void(const ApplicationStatus&)> on_status;  ///< called whenever the status changes, in this thread
+  };
+  /// Opens journal and slots. Errors name the path and the remedy: parent of the live path missing, live path a mount
+  /// point, a real folder (adoption is not built yet), a dangling link or one to a place outside the slots.
+  static Result<Applier> open(Options options);
+  Applier(Applier&&) noexcept;
+  Applier& operator=(Applier&&) noexcept;
+  ~Applier();
+
+  /// Ends what a crash interrupted. Call once, before the first order.
+  void recover(const std::stop_token& stop);
+  /// Carries the order out, or answers a repeated one from the journal. `release` was verified by the caller.
+  /// `stop` ends a staging step as superseded (`unchanged`); from the switch on a step always runs to its end.
+  void run(const Order& order, const Release& release, const std::stop_token& stop);
+  void acknowledge(const OrderId& order);
+
+  /// The last outcome while it is not acknowledged.
+  [[nodiscard]] std::optional<Outcome> unacknowledged() const;
+  [[nodiscard]] ApplicationStatus status() const;
+
+ private:
+  struct Parts;
+  explicit Applier(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace serin::apply

@@ -1,0 +1,1 @@
+#include "agent/pull/pull_socket.h"

@@ -1,0 +1,1 @@
+#include "agent/report/report_queue.h"

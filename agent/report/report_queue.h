@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "agent/count/error_counter.h"
+#include "protocol/messages.h"
+
+namespace serin::report {
+
+/// Makes the reports of one agent: numbered within its run, absolute, at most limits::kReportedSecondsKept back. Each
+/// report holds the finished seconds that the controller has not acknowledged yet. Pure; single-threaded.
+class ReportQueue {
+ public:
+  explicit ReportQueue(std::string run) : run_(std::move(run)) {}
+
+  /// The next report.
+  Report next(const std::map<ApplicationName, const count::ErrorCounter*>& counters,
+              const std::map<ApplicationName, std::string>& rules_hashes, SteadyTime now);
+  /// The controller has everything up to this report. Another run's acknowledgement is ignored.
+  void acknowledged(const std::string& run, std::uint64_t sequence);
+  /// A new session wants all seconds since this one again (0: all that are kept).
+  void send_again_since(std::int64_t second);
+
+  [[nodiscard]] const std::string& run() const { return run_; }
+
+ private:
+  std::string run_;
+  std::uint64_t sequence_ = 0;
+  std::int64_t safe_until_ = 0;                       ///< seconds before this are acknowledged
+  std::map<std::uint64_t, std::int64_t> sent_until_;  ///< report -> the second after its last one
+};
+
+}  // namespace serin::report

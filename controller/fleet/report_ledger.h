@@ -1,0 +1,101 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "controller/judge/fixed_judge.h"
+#include "protocol/clock.h"
+#include "protocol/messages.h"
+
+namespace serin::fleet {
+
+/// One host's counts of one second of the controller's clock.
+struct Sample {
+  std::int64_t second = 0;
+  HostName host;
+  std::uint32_t errors = 0, lines = 0;
+  bool trusted = false;
+  friend bool operator==(const Sample&, const Sample&) = default;
+};
+
+/// What hosts reported, by the controller's clock: seconds of the last ten minutes, 10 s sums of the last hour. Reports
+/// are absolute, so a second that comes again replaces what was there. A second without a report is unknown, never zero.
+/// Host seconds are aligned by the smallest (controller time - host time) seen in the session, so that a slow message
+/// does not shift them and a stepped wall clock does not matter. Memory is bounded by hosts x applications x rings.
+/// Pure; single-threaded.
+class ReportLedger {
+ public:
+  /// The report that is newest for this run; what HeartbeatReply acknowledges.
+  struct Position {
+    std::string run;
+    std::uint64_t sequence = 0;
+  };
+
+  /// A new session: the alignment is learnt anew (the host may have rebooted).
+  void begin_session(const HostName& host, std::int64_t host_clock_ms, Now now);
+  /// Takes a report in; gives the seconds (controller's clock) that were new or changed.
+  std::vector<Sample> record(const HostName& host, const Report& report, Now now);
+  /// A sample from the database, after a restart.
+  void restore(const ApplicationName& application, const Sample& sample);
+  void forget(const HostName& host);
+
+  [[nodiscard]] Position position(const HostName& host) const;
+  /// The second of the host's own clock from which its counts are wanted again.
+  [[nodiscard]] std::int64_t wanted_since(const HostName& host) const;
+
+  /// From now on this host's seconds of this application are (not) those of a trusted release.
+  void trust(const HostName& host, const ApplicationName& application, std::optional<SteadyTime> from);
+
+  /// Sums over trusted seconds of the last hour, of seconds before `until`.
+  [[nodiscard]] judge::Tally baseline(const HostName& host, const ApplicationName& application, std::int64_t until) const;
+  /// Sums over reported seconds in [from, until), trusted or not.
+  [[nodiscard]] judge::Tally window(const HostName& host, const ApplicationName& application, std::int64_t from,
+                                    std::int64_t until) const;
+  /// Most seconds in a row within [from, until) without a report.
+  [[nodiscard]] std::uint64_t longest_silence(const HostName& host, const ApplicationName& application,
+                                              std::int64_t from, std::int64_t until) const;
+  /// What the host itself said that it did not see in [from, until); empty: nothing.
+  [[nodiscard]] std::string gap(const HostName& host, const ApplicationName& application, std::int64_t from,
+                                std::int64_t until) const;
+  /// Errors per second over the newest `seconds` reported ones; nothing when none was reported within the last 10 s.
+  [[nodiscard]] std::optional<double> error_rate(const HostName& host, const ApplicationName& application,
+                                                 SteadyTime now, std::int64_t seconds) const;
+  /// The seconds in [from, until) that were reported, ascending.
+  [[nodiscard]] std::vector<Sample> samples(const HostName& host, const ApplicationName& application, std::int64_t from,
+                                            std::int64_t until) const;
+
+ private:
+  struct Cell {
+    std::int64_t second = -1;
+    std::uint32_t errors = 0, lines = 0;
+    bool trusted = false;
+  };
+  struct Sum {
+    std::int64_t start = -1;  ///< first second of ten
+    std::uint32_t errors = 0, lines = 0, seconds = 0;  ///< trusted ones only
+  };
+  struct Gap {
+    std::int64_t from, until;
+    std::string text;
+  };
+  struct Series {
+    std::vector<Cell> fine;
+    std::vector<Sum> coarse;
+    std::deque<Gap> gaps;
+    std::optional<SteadyTime> trusted_from;
+    std::int64_t newest = -1;
+  };
+  struct Clock {
+    std::optional<std::int64_t> offset_ms;  ///< controller time minus host time
+    Position position;
+    std::int64_t newest_host_second = 0;
+  };
+  std::map<HostName, Clock> clocks_;
+  std::map<ApplicationName, std::map<HostName, Series>> series_;
+};
+
+}  // namespace serin::fleet

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "controller/fleet/report_ledger.h"
+#include "controller/fleet/roster.h"
+#include "controller/rollout/rollout.h"
+#include "protocol/posix/system_clock.h"
+#include "protocol/release.h"
+
+/// What the controller stores: values between the core, which decides, and state_db, which commits them.
+namespace serin::controller {
+
+/// How far a release can be relied on.
+enum class Trust : std::uint8_t {
+  untried,   ///< built, never judged
+  trusted,   ///< passed, or the application's first
+  forced,    ///< released without a verdict: trusted after trust_after on the whole fleet
+  rejected,  ///< failed or taken back: never trusted
+};
+std::string_view name_of(Trust trust);
+
+struct StoreHost { fleet::HostRecord record; };
+struct RemoveHost { HostName name; };
+struct StoreRelease {
+  SignedRelease signed_release;
+  Release release;
+};
+struct StoreTrust { ApplicationName application; ReleaseNumber release; Trust trust; };
+/// The release that the application's hosts should run.
+struct StoreWanted { ApplicationName application; ReleaseNumber release; };
+/// Inserts or replaces the deployment's own row (all fields but `hosts`).
+struct StoreDeployment { rollout::Rollout rollout; };
+/// Inserts or replaces one host's row, and adds a line to its timeline when the step changed.
+struct StorePlanHost { DeploymentId deployment; rollout::PlanHost host; WallTime at; };
+/// The canaries' sums before the deployment.
+struct StoreBaseline { DeploymentId deployment; HostName host; judge::Tally tally; };
+/// Counts of hosts of the plan; a second that comes again replaces what was there.
+struct StoreSamples { DeploymentId deployment; std::vector<fleet::Sample> samples; };
+/// What an operator did: append-only.
+struct StoreAction { WallTime at; std::uint32_t uid = 0; std::string who, verb, application, detail; };
+using Record = std::variant<StoreHost, RemoveHost, StoreRelease, StoreTrust, StoreWanted, StoreDeployment,
+                            StorePlanHost, StoreBaseline, StoreSamples, StoreAction>;
+
+struct KnownRelease {
+  Release release;
+  SignedRelease signed_release;
+  Trust trust = Trust::untried;
+};
+
+/// Everything that a new start of the daemon goes on with.
+struct StoredState {
+  std::vector<fleet::HostRecord> hosts;
+  std::map<ApplicationName, std::map<ReleaseNumber, KnownRelease>> releases;
+  std::map<ApplicationName, ReleaseNumber> wanted;
+  DeploymentId newest_deployment = 0;
+  std::vector<rollout::Rollout> running;     ///< deployments that have not finished, with their hosts
+  std::map<ApplicationName, rollout::Rollout> latest;  ///< the newest finished one of each application
+  std::map<DeploymentId, std::map<HostName, judge::Tally>> baselines;   ///< of running ones
+  std::map<DeploymentId, std::vector<fleet::Sample>> samples;           ///< of running ones
+  std::map<DeploymentId, ApplicationName> application_of;
+};
+
+}  // namespace serin::controller

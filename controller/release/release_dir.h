@@ -1,0 +1,32 @@
+#pragma once
+
+#include <memory>
+
+#include "controller/release/release_builder.h"
+#include "protocol/posix/object_store.h"
+
+namespace serin::release {
+
+/// Builds releases from a staging folder into the object store. Remembers (path, size, mtime, ctime, inode) of each file
+/// in `cache_file`, so that an unchanged file is never read again; a file whose times are as young as the scan itself is
+/// not trusted to the cache. Nothing is followed out of the folder. A file that changes while it is read is read again,
+/// three times, then refused by name. Refused by name too: setuid, setgid, devices, sockets, pipes, links out of the
+/// tree, an unreadable file or folder, an empty source, a source whose release would delete more than the limit.
+/// With paths: only they are looked at, over `base`; a path that is gone in staging is removed; `not_found` when it is
+/// in neither; `refused` without a base. One thread at a time; slow: run it in a worker.
+class ReleaseDir {
+ public:
+  static Result<ReleaseDir> open(const std::filesystem::path& state_dir);
+  ReleaseDir(ReleaseDir&&) noexcept;
+  ReleaseDir& operator=(ReleaseDir&&) noexcept;
+  ~ReleaseDir();
+
+  Result<BuildResult> build(const BuildRequest& request);
+
+ private:
+  struct Parts;
+  explicit ReleaseDir(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace serin::release

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "controller/controller_config.h"
+#include "controller/rollout/rollout.h"
+
+namespace serin::rollout {
+
+/// What the plan needs to know of a host.
+struct Candidate {
+  HostName host;
+  std::vector<std::string> labels;
+  bool connected = false;
+  bool reports_application = false;  ///< it has the application in its configuration
+  ReleaseNumber live = 0;
+};
+
+/// True when the group names the host.
+bool belongs(const controller::HostGroup& group, const HostName& host, const std::vector<std::string>& labels);
+
+struct PlanRequest {
+  bool force = false;
+  ReleaseNumber release = 0;
+};
+
+/// The hosts and stages of a new deployment. A host in several groups goes with the first stage; one that is not
+/// connected is `absent`. `refused`, by name: no host at all, a group that matches no host, fewer connected canaries than
+/// min_canaries, no canary group (unless force). With force there is one stage "fleet". Hosts that are connected but do
+/// not have the application configured are named in the refusal when they are canaries, else left out as absent.
+struct Plan {
+  std::vector<Stage> stages;
+  std::vector<PlanHost> hosts;
+};
+Result<Plan> make_plan(const controller::ApplicationSettings& settings, const std::vector<Candidate>& candidates,
+                       const PlanRequest& request);
+
+}  // namespace serin::rollout

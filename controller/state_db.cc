@@ -1,0 +1,1 @@
+#include "controller/state_db.h"

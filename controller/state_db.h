@@ -1,0 +1,50 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "controller/records.h"
+
+namespace serin::controller {
+
+/// One line of `serin history`.
+struct HistoryLine {
+  DeploymentId id = 0;
+  ApplicationName application;
+  ReleaseNumber release = 0;
+  std::string owner, message, ending, reason;
+  bool force = false, rollback = false;
+  std::int64_t started_wall_ms = 0, ended_wall_ms = 0;
+  std::uint32_t hosts = 0, hosts_ok = 0;
+};
+
+/// The controller's durable state: one SQLite file in WAL mode, synchronous=FULL, embedded. One thread at a time.
+/// Opening refuses, by name and with the remedy: a file that is locked by another process (`busy`), not a database or
+/// damaged (`corrupt`), written by a newer Serin (`unsupported`), unreadable (`refused`).
+class StateDb {
+ public:
+  static Result<StateDb> open(const std::filesystem::path& file);
+  StateDb(StateDb&&) noexcept;
+  StateDb& operator=(StateDb&&) noexcept;
+  ~StateDb();
+
+  Result<StoredState> load();
+  /// All or nothing, in one transaction; durable when it returns. `no_space` on a full disk: nothing was written.
+  Result<void> commit(const std::vector<Record>& records);
+  /// Newest first.
+  Result<std::vector<HistoryLine>> history(const ApplicationName& application, std::size_t most);
+  /// The clock's anchor (posix/system_clock.h), stored when it changed.
+  Result<posix::ClockAnchor> clock_anchor();
+  Result<void> store_clock_anchor(const posix::ClockAnchor& anchor);
+  /// The newest time of the controller's clock found in any row; 0 when there is none.
+  Result<SteadyTime> newest_time();
+
+ private:
+  struct Parts;
+  explicit StateDb(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace serin::controller

@@ -1,0 +1,239 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "protocol/digest.h"
+#include "protocol/release.h"
+
+/// What is said on the sockets; README.md beside this file is the specification. Plain values: wire.h turns them into
+/// bytes. Times ending in _ms are milliseconds of the sender's FleetClock unless said otherwise; seconds likewise.
+/// Unknown enumerators arrive as `unknown`.
+namespace serin {
+
+using HostName = std::string;         ///< given by the operator at accept, bound to the host's CURVE key
+using ApplicationName = std::string;
+using DeploymentId = std::uint64_t;   ///< counts from 1 over all applications; 0 means none
+
+/// Of one application on one host.
+enum class HostState : std::uint8_t { unknown, pulling, staged, switching, loaded, taken_back, broken };
+std::string_view name_of(HostState state);
+
+/// What an order asks for.
+enum class OrderAction : std::uint8_t {
+  unknown,
+  stage,        ///< pull and build the idle slot; nothing live changes
+  activate,     ///< make the release live and load it (hooks, checks); stages first when it must
+  discard,      ///< drop what was staged; the live tree stays
+};
+std::string_view name_of(OrderAction action);
+
+/// How a host step ended: exactly one of these, decided by the agent alone.
+enum class StepResult : std::uint8_t {
+  unknown,
+  staged,      ///< a stage order: everything is there and verified
+  loaded,      ///< switched, hooks and checks done
+  unchanged,   ///< failed or refused before the switch: the old release is live
+  taken_back,  ///< something failed after the switch: the agent put the link back and ran the hooks again
+  broken,      ///< that failed too (or there was nothing to go back to): for a person
+  discarded,   ///< a discard order: done
+};
+std::string_view name_of(StepResult result);
+
+/// One order's identity on one host: the same pair again is answered with the same outcome and not carried out twice;
+/// a smaller pair than the last accepted one is ignored.
+struct OrderId {
+  DeploymentId deployment = 0;
+  std::uint32_t sequence = 0;  ///< grows within the deployment for this host and application
+  friend auto operator<=>(const OrderId&, const OrderId&) = default;
+};
+
+/// What a host says of one application.
+struct ApplicationStatus {
+  ApplicationName application;
+  HostState state = HostState::unknown;
+  ReleaseNumber live_release = 0;  ///< 0: nothing live, or not Serin's
+  ObjectId live_root;
+  std::vector<ReleaseNumber> slots;  ///< releases that are complete on the host
+  OrderId last_order;
+  std::string rules_hash;          ///< of the rules that count errors; only equal ones are compared
+  std::string blind;               ///< why its counts are no evidence ("cannot read /var/log/x: ..."); empty: sees all
+  friend bool operator==(const ApplicationStatus&, const ApplicationStatus&) = default;
+};
+
+// ---- agent to controller, orders socket ----
+
+/// First message of a session, and after each Resync.
+struct Hello {
+  std::uint16_t protocol_min = 0, protocol_max = 0;
+  std::string agent_version;
+  std::string instance;        ///< random, new for each start of the process
+  std::string boot_id;         ///< of the kernel: its FleetClock counts from this boot
+  std::string machine;         ///< hash of /etc/machine-id: tells two machines with one key apart
+  std::string controller_key;  ///< hex of the pinned key that this connection uses
+  std::int64_t clock_ms = 0;
+  std::int64_t wall_ms = 0;
+  std::vector<ApplicationStatus> applications;
+  friend bool operator==(const Hello&, const Hello&) = default;
+};
+
+/// Sent every Welcome.heartbeat_ms, and at once when an application's status changes.
+struct Heartbeat {
+  std::int64_t clock_ms = 0;
+  std::int64_t wall_ms = 0;
+  std::vector<ApplicationStatus> applications;
+  friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
+};
+
+/// Counts of one second. Absolute: a later report for the same second replaces it.
+struct SecondCounts {
+  std::int64_t second = 0;     ///< of the agent's FleetClock, when the lines were read
+  std::uint32_t errors = 0;
+  std::uint32_t lines = 0;
+  friend bool operator==(const SecondCounts&, const SecondCounts&) = default;
+};
+struct ApplicationCounts {
+  ApplicationName application;
+  std::string rules_hash;
+  std::vector<SecondCounts> seconds;  ///< ascending, no second twice
+  std::string gap;                    ///< what was not seen in these seconds, in words; empty: all was seen
+  friend bool operator==(const ApplicationCounts&, const ApplicationCounts&) = default;
+};
+/// Once a second, also when nothing was logged: silence must be told apart from health.
+struct Report {
+  std::string run;             ///< of the counter: a new run starts its sequence at 1
+  std::uint64_t sequence = 0;
+  std::int64_t clock_ms = 0;
+  std::vector<ApplicationCounts> applications;
+  friend bool operator==(const Report&, const Report&) = default;
+};
+
+/// Kept by the agent on disk and sent again after each hello until an OutcomeReply names it.
+struct Outcome {
+  ApplicationName application;
+  OrderId order;
+  OrderAction action = OrderAction::unknown;
+  StepResult result = StepResult::unknown;
+  std::string step;            ///< that failed: "verify", "pull", "switch", "reload hook", ...; empty when none did
+  std::int32_t exit_status = 0;
+  std::string output;          ///< of the hook, or the reason; any bytes
+  ReleaseNumber live_release = 0;
+  ObjectId live_root;
+  std::int64_t at_ms = 0;      ///< when the host reached this state
+  std::uint64_t bytes_pulled = 0;
+  friend bool operator==(const Outcome&, const Outcome&) = default;
+};
+
+// ---- controller to agent, orders socket ----
+
+struct Welcome {
+  std::uint16_t protocol = 0;
+  std::string controller;        ///< instance of the daemon
+  HostName host;                 ///< the name that the operator gave to this key
+  std::uint64_t session = 0;     ///< to be in every envelope from now on
+  std::uint32_t heartbeat_ms = 0;
+  std::uint32_t lease_ms = 0;
+  std::uint32_t spread_ms = 0;   ///< a redial after a lost session waits a random part of this first
+  std::uint16_t content_port = 0;
+  std::int64_t report_since = 0; ///< second of the agent's clock from which counts are wanted again; 0: all kept
+  friend bool operator==(const Welcome&, const Welcome&) = default;
+};
+
+struct HeartbeatReply {
+  std::string run;                     ///< newest report that is safe with the controller
+  std::uint64_t sequence = 0;
+  friend bool operator==(const HeartbeatReply&, const HeartbeatReply&) = default;
+};
+
+/// "Say hello again": the envelope's session is not the present one.
+struct Resync {
+  std::string reason;
+  friend bool operator==(const Resync&, const Resync&) = default;
+};
+
+/// Be so good as to do this. An order with a key that the agent does not know is refused ("unsupported: KEY").
+struct Order {
+  ApplicationName application;
+  OrderId id;
+  OrderAction action = OrderAction::unknown;
+  std::string recipient;       ///< hex of the agent's CURVE key: an order for another is refused
+  SignedRelease release;
+  bool take_back = false;      ///< the host returns from a failed release: only words depend on it
+  std::uint32_t deadline_ms = 0;  ///< from receipt; 0: none
+  friend bool operator==(const Order&, const Order&) = default;
+};
+
+struct OutcomeReply {
+  ApplicationName application;
+  OrderId order;
+  friend bool operator==(const OutcomeReply&, const OutcomeReply&) = default;
+};
+
+/// Something that the peer sent could not be served; for its log.
+struct Problem {
+  std::string text;
+  friend bool operator==(const Problem&, const Problem&) = default;
+};
+
+// ---- content socket ----
+
+/// Asks for part of an object. What a puller has outstanding never exceeds limits::kCreditBytes.
+struct GetObject {
+  ObjectId object;
+  std::uint64_t offset = 0;
+  std::uint32_t length = 0;    ///< at most limits::kChunkBytes
+  friend bool operator==(const GetObject&, const GetObject&) = default;
+};
+/// The bytes follow as a third frame.
+struct ObjectPart {
+  ObjectId object;
+  std::uint64_t offset = 0;
+  std::uint64_t object_bytes = 0;  ///< of the whole object
+  friend bool operator==(const ObjectPart&, const ObjectPart&) = default;
+};
+enum class RefusalReason : std::uint8_t { unknown, absent, busy, invalid };
+std::string_view name_of(RefusalReason reason);
+struct ObjectRefused {
+  ObjectId object;
+  std::uint64_t offset = 0;
+  RefusalReason reason = RefusalReason::unknown;
+  std::uint32_t retry_ms = 0;
+  friend bool operator==(const ObjectRefused&, const ObjectRefused&) = default;
+};
+
+// ---- operator socket ----
+
+/// One command of the CLI. Which fields a verb reads stands in protocol/README.md.
+struct OperatorRequest {
+  std::string verb;            ///< deploy, rollback, abort, resume ("continue"), status, history, hosts, attach, ...
+  ApplicationName application; ///< empty: the only one that is configured
+  std::vector<std::string> arguments;  ///< paths, a host's key, a release number
+  std::string message;
+  std::string sudo_user;       ///< who called sudo, as the CLI was told; advisory
+  bool force = false;
+  bool dry_run = false;
+  bool yes = false;            ///< "I was asked, or want no question"
+  bool detach = false;
+  std::int64_t wait_ms = -1;   ///< overrides the configured wait; -1: as configured
+  std::vector<std::string> labels;
+  std::string name;            ///< for hosts accept
+  friend bool operator==(const OperatorRequest&, const OperatorRequest&) = default;
+};
+
+/// Answers and news for one CLI. The last one of a request has `final` set.
+struct OperatorEvent {
+  bool final = false;
+  std::int32_t exit_code = 0;  ///< of the CLI; only with final
+  std::string kind;            ///< "line", "progress", "question", "status", "history", "hosts", "error", "done", ...
+  std::string text;            ///< one or more lines for people, already safe for a terminal
+  std::string json;            ///< the same as one JSON document: what --json prints
+  friend bool operator==(const OperatorEvent&, const OperatorEvent&) = default;
+};
+
+using Message = std::variant<Hello, Heartbeat, Report, Outcome, Welcome, HeartbeatReply, Resync, Order, OutcomeReply,
+                             Problem, GetObject, ObjectPart, ObjectRefused, OperatorRequest, OperatorEvent>;
+
+}  // namespace serin

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "protocol/error.h"
+
+namespace serin::posix {
+
+/// The errno's words with what was tried: "open /x: Permission denied". Kind: no_space for ENOSPC/EDQUOT, not_found
+/// for ENOENT, refused for EACCES/EPERM, else io.
+Error errno_error(const std::string& doing, int error_number);
+
+/// The whole file; `refused` when it is larger than `bytes_max`.
+Result<std::string> read_file(const std::filesystem::path& path, std::size_t bytes_max);
+
+/// Replaces the file as a whole: temporary name beside it, write, fsync, rename, fsync of the folder. After an error
+/// the old file is as it was. Readers see the old bytes or the new ones.
+Result<void> replace_file(const std::filesystem::path& path, std::string_view bytes, mode_t mode);
+
+/// fsync of a folder, so that its names are durable.
+Result<void> sync_folder(const std::filesystem::path& folder);
+
+/// Creates the folder and its parents; no error when it exists as a folder.
+Result<void> make_folders(const std::filesystem::path& folder, mode_t mode);
+
+/// Bytes and inodes left to an unprivileged writer on that filesystem.
+struct FreeSpace {
+  std::uint64_t bytes = 0, inodes = 0;
+};
+Result<FreeSpace> free_space(const std::filesystem::path& path);
+
+/// An exclusive lock that lives as long as the returned descriptor (flock). `busy` when another process has it.
+/// The file holds the owner's pid.
+class LockFile {
+ public:
+  static Result<LockFile> acquire(const std::filesystem::path& path);
+  LockFile(LockFile&&) noexcept;
+  LockFile& operator=(LockFile&&) noexcept;
+  ~LockFile();
+
+ private:
+  explicit LockFile(int fd) : fd_(fd) {}
+  int fd_ = -1;
+};
+
+/// `count` bytes of getrandom(2).
+std::string random_bytes(std::size_t count);
+
+}  // namespace serin::posix

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "protocol/clock.h"
+
+namespace serin {
+
+/// Text from elsewhere (messages, host output, log lines, paths) made safe for a terminal: control bytes and what is
+/// not UTF-8 become \n, \t, \e or \xNN, and more than `bytes_max` bytes are cut with "… (N bytes more)".
+std::string printable(std::string_view text, std::size_t bytes_max = 512);
+
+/// As printable(), but line feeds stay: for a hook's output.
+std::string printable_lines(std::string_view text, std::size_t bytes_max = 8'192);
+
+/// Shortest exact form that people write: "250ms", "20s", "5m", "1h30m".
+std::string duration_text(Duration length);
+/// How long ago, in one unit: "now", "3 s", "5 min", "2 h", "4 d".
+std::string age_text(Duration age);
+/// "312 B", "12.4 kB", "1.9 MB".
+std::string bytes_text(std::uint64_t bytes);
+
+/// True for names of hosts, applications, groups and labels: letters, digits, '.', '-', '_', not first '.' or '-',
+/// at most `bytes_max` bytes.
+bool is_plain_name(std::string_view name, std::size_t bytes_max = 64);
+
+/// Shell-style pattern over a whole name: '*', '?', '[abc]', '[0-9]'.
+bool matches_pattern(std::string_view pattern, std::string_view name);
+
+}  // namespace serin
