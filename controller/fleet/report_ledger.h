@@ -23,10 +23,10 @@ struct Sample {
 };
 
 /// What hosts reported, by the controller's clock: seconds of the last ten minutes, 10 s sums of the last hour. Reports
-/// are absolute, so a second that comes again replaces what was there. A second without a report is unknown, never zero.
-/// Host seconds are aligned by the smallest (controller time - host time) seen in the session, so that a slow message
-/// does not shift them and a stepped wall clock does not matter. Memory is bounded by hosts x applications x rings.
-/// Pure; single-threaded.
+/// are absolute, so a second that comes again replaces what was there. A second without a report is unknown, never
+/// zero. Host seconds are aligned by the smallest (controller time - host time) seen in the session, so that a slow
+/// message does not shift them and a stepped wall clock does not matter. Memory is bounded by hosts x applications x
+/// rings. Pure; single-threaded.
 class ReportLedger {
  public:
   /// The report that is newest for this run; what HeartbeatReply acknowledges.
@@ -51,7 +51,8 @@ class ReportLedger {
   void trust(const HostName& host, const ApplicationName& application, std::optional<SteadyTime> from);
 
   /// Sums over trusted seconds of the last hour, of seconds before `until`.
-  [[nodiscard]] judge::Tally baseline(const HostName& host, const ApplicationName& application, std::int64_t until) const;
+  [[nodiscard]] judge::Tally baseline(const HostName& host, const ApplicationName& application,
+                                      std::int64_t until) const;
   /// Sums over reported seconds in [from, until), trusted or not.
   [[nodiscard]] judge::Tally window(const HostName& host, const ApplicationName& application, std::int64_t from,
                                     std::int64_t until) const;
@@ -75,7 +76,7 @@ class ReportLedger {
     bool trusted = false;
   };
   struct Sum {
-    std::int64_t start = -1;  ///< first second of ten
+    std::int64_t start = -1;                           ///< first second of ten
     std::uint32_t errors = 0, lines = 0, seconds = 0;  ///< trusted ones only
   };
   struct Gap {

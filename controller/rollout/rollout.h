@@ -35,23 +35,23 @@ std::string_view name_of(HostStep step);
 
 struct PlanHost {
   HostName host;
-  std::uint32_t stage = 0;         ///< index into Rollout::stages
-  ReleaseNumber former = 0;        ///< what was live when the plan was made; 0: nothing to go back to
+  std::uint32_t stage = 0;   ///< index into Rollout::stages
+  ReleaseNumber former = 0;  ///< what was live when the plan was made; 0: nothing to go back to
   HostStep step = HostStep::waiting;
-  std::uint32_t sequence = 0;      ///< of the newest order
+  std::uint32_t sequence = 0;                  ///< of the newest order
   OrderAction ordered = OrderAction::unknown;  ///< what the newest order asked for; unknown: none yet
-  bool touched = false;            ///< an activate order went out: it may run the new release
-  bool connected = false;          ///< not stored
-  SteadyTime ordered_at{};         ///< of the newest order (first sending)
-  SteadyTime sent_at{};            ///< of its newest sending; not stored
+  bool touched = false;                        ///< an activate order went out: it may run the new release
+  bool connected = false;                      ///< not stored
+  SteadyTime ordered_at{};                     ///< of the newest order (first sending)
+  SteadyTime sent_at{};                        ///< of its newest sending; not stored
   std::optional<SteadyTime> loaded_at;
-  std::string detail;              ///< step, exit status and output of a failure; any bytes
+  std::string detail;  ///< step, exit status and output of a failure; any bytes
   friend bool operator==(const PlanHost&, const PlanHost&) = default;
 };
 
 struct Stage {
-  std::string name;                ///< "canary", "proxies", "fleet"
-  bool judged = false;             ///< a wait and a verdict follow
+  std::string name;     ///< "canary", "proxies", "fleet"
+  bool judged = false;  ///< a wait and a verdict follow
   friend bool operator==(const Stage&, const Stage&) = default;
 };
 
@@ -72,15 +72,15 @@ struct Rollout {
   DeploymentId id = 0;
   ApplicationName application;
   ReleaseNumber release = 0;
-  std::string owner;               ///< login name of who started it
+  std::string owner;  ///< login name of who started it
   std::string message;
   bool force = false;
   bool rollback = false;
-  bool first_release = false;      ///< nothing was live on any host: no verdict
+  bool first_release = false;  ///< nothing was live on any host: no verdict
   WallTime started_wall{};
 
   // Settings as they were when it started
-  Duration wait{};                 ///< of the judge, for the countdown
+  Duration wait{};  ///< of the judge, for the countdown
   std::uint32_t min_canaries = 0;
   HostShare max_in_flight;
   HostShare failure_limit;
@@ -91,42 +91,72 @@ struct Rollout {
   controller::OnCanaryLost on_canary_lost{};
 
   std::vector<Stage> stages;
-  std::vector<PlanHost> hosts;     ///< in stage order; does not change after the start (but for its fields)
+  std::vector<PlanHost> hosts;  ///< in stage order; does not change after the start (but for its fields)
 
   Phase phase = Phase::rolling;
   std::uint32_t stage = 0;
   SteadyTime phase_since{};
-  std::optional<SteadyTime> soak_from;   ///< the last canary loaded: t0 of the evidence
+  std::optional<SteadyTime> soak_from;  ///< the last canary loaded: t0 of the evidence
   std::optional<judge::Verdict> verdict;
-  bool forced_on = false;          ///< an operator let a held one continue
-  std::string reason;              ///< why it goes back, is held or ended: one line
+  bool forced_on = false;  ///< an operator let a held one continue
+  std::string reason;      ///< why it goes back, is held or ended: one line
   Ending ending = Ending::none;
   WallTime ended_wall{};
   friend bool operator==(const Rollout&, const Rollout&) = default;
 };
 
 // ---- events ----
-struct Started {};                                       ///< first event of a new rollout
-struct Restored {};                                      ///< first event after a restart of the daemon
-struct HostConnected { HostName host; ApplicationStatus status; };  ///< hello
-struct HostReported { HostName host; ApplicationStatus status; };   ///< heartbeat
-struct HostGone { HostName host; };                      ///< its lease ran out, or it was revoked
-struct HostFinished { HostName host; Outcome outcome; };
-struct JudgeAnswered { judge::Verdict verdict; };
-struct AbortAsked { std::string by; };
-struct ContinueAsked { std::string by; };
-struct Superseded { std::string by; };                   ///< a rollback or forced deploy takes over
+struct Started {};   ///< first event of a new rollout
+struct Restored {};  ///< first event after a restart of the daemon
+struct HostConnected {
+  HostName host;
+  ApplicationStatus status;
+};  ///< hello
+struct HostReported {
+  HostName host;
+  ApplicationStatus status;
+};  ///< heartbeat
+struct HostGone {
+  HostName host;
+};  ///< its lease ran out, or it was revoked
+struct HostFinished {
+  HostName host;
+  Outcome outcome;
+};
+struct JudgeAnswered {
+  judge::Verdict verdict;
+};
+struct AbortAsked {
+  std::string by;
+};
+struct ContinueAsked {
+  std::string by;
+};
+struct Superseded {
+  std::string by;
+};  ///< a rollback or forced deploy takes over
 struct TimePassed {};
 using Event = std::variant<Started, Restored, HostConnected, HostReported, HostGone, HostFinished, JudgeAnswered,
                            AbortAsked, ContinueAsked, Superseded, TimePassed>;
 
 // ---- effects, to be carried out in order after the rows are committed ----
-struct RecordHost { std::size_t index; };                ///< this row of `hosts` changed
-struct RecordDeployment {};                              ///< the deployment's own row changed
-struct SendOrder { std::size_t index; OrderAction action; ReleaseNumber release; bool take_back; };
-struct StartClock { SteadyTime from; };                  ///< the canaries' evidence begins
-struct TellOperator { std::string text; };               ///< a line for whoever watches; may hold host output: escape
-struct Finish {};                                        ///< phase is `finished`; `ending` says how
+struct RecordHost {
+  std::size_t index;
+};                           ///< this row of `hosts` changed
+struct RecordDeployment {};  ///< the deployment's own row changed
+struct SendOrder {
+  std::size_t index;
+  OrderAction action;
+  ReleaseNumber release;
+  bool take_back;
+};
+struct StartClock {
+  SteadyTime from;
+};  ///< the canaries' evidence begins
+struct TellOperator {
+  std::string text;
+};                 ///< a line for whoever watches; may hold host output: escape
+struct Finish {};  ///< phase is `finished`; `ending` says how
 using Effect = std::variant<RecordHost, RecordDeployment, SendOrder, StartClock, TellOperator, Finish>;
 
 struct Step {
@@ -143,11 +173,11 @@ std::optional<std::string> broken_invariant(const Rollout& rollout);
 
 /// Counts for progress lines and status.
 struct Counts {
-  std::size_t total = 0;       ///< of the plan
-  std::size_t ok = 0;          ///< loaded (going back: returned, taken back, unchanged)
-  std::size_t failed = 0;      ///< unchanged, taken_back, broken, overdue (going back: broken, overdue)
-  std::size_t in_flight = 0;   ///< staging, activating, returning
-  std::size_t left = 0;        ///< waiting, staged
+  std::size_t total = 0;      ///< of the plan
+  std::size_t ok = 0;         ///< loaded (going back: returned, taken back, unchanged)
+  std::size_t failed = 0;     ///< unchanged, taken_back, broken, overdue (going back: broken, overdue)
+  std::size_t in_flight = 0;  ///< staging, activating, returning
+  std::size_t left = 0;       ///< waiting, staged
   std::size_t absent = 0;
   friend bool operator==(const Counts&, const Counts&) = default;
 };
