@@ -23,6 +23,7 @@ void fields(V& v, ApplicationStatus& m) {
   v("state", m.state);
   v("live_release", m.live_release);
   v("live_root", m.live_root);
+  v("live_for_ms", m.live_for_ms);
   v("slots", m.slots);
   v("last_order", m.last_order);
   v("rules_hash", m.rules_hash);

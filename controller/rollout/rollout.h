@@ -142,7 +142,7 @@ using Event = std::variant<Started, Restored, HostConnected, HostReported, HostG
 // ---- effects, to be carried out in order after the rows are committed ----
 struct RecordHost {
   std::size_t index;
-};                           ///< this row of `hosts` changed
+};  ///< this row of `hosts` changed
 struct RecordDeployment {};  ///< the deployment's own row changed
 struct SendOrder {
   std::size_t index;
@@ -155,7 +155,7 @@ struct StartClock {
 };  ///< the canaries' evidence begins
 struct TellOperator {
   std::string text;
-};                 ///< a line for whoever watches; may hold host output: escape
+};  ///< a line for whoever watches; may hold host output: escape
 struct Finish {};  ///< phase is `finished`; `ending` says how
 using Effect = std::variant<RecordHost, RecordDeployment, SendOrder, StartClock, TellOperator, Finish>;
 
