@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -22,6 +23,9 @@ class WakeUp {
  private:
   UniqueFd fd_;
 };
+
+/// Sleeps for `length`, or until `stop` is requested.
+void wait_or_stop(std::chrono::milliseconds length, const std::stop_token& stop);
 
 /// Values from one thread to another; the only class of the project that holds a mutex. post() and the takes may be
 /// called from any thread. Unbounded: senders keep their own bounds (credit, one job at a time).
