@@ -68,9 +68,6 @@ Result<void> check(const Order& order) {
   return {};
 }
 Result<void> check(const Report& report) {
-  if (report.applications.size() > limits::kApplicationsPerHostMax) {
-    return invalid("more applications than a host may have");
-  }
   for (const ApplicationCounts& counts : report.applications) {
     if (!is_application(counts.application)) return invalid("a bad application name");
     if (counts.seconds.size() > static_cast<std::size_t>(limits::kReportedSecondsKept.count())) {
