@@ -44,8 +44,8 @@ class Gatekeeper {
  public:
   /// A key that was refused: for `serin hosts`.
   struct Pending {
-    std::string public_key;    ///< 32 raw bytes
-    std::string address;       ///< of the newest try
+    std::string public_key;  ///< 32 raw bytes
+    std::string address;     ///< of the newest try
     std::uint64_t tries = 0;
     std::int64_t first_wall_ms = 0, last_wall_ms = 0;
   };
@@ -68,8 +68,8 @@ class Gatekeeper {
 
 /// What arrived at a server socket.
 struct Received {
-  std::string connection;      ///< routing id: answer to this; opaque, new for each connection
-  std::string user_id;         ///< what the Gatekeeper said of the key (host name); on ipc: "UID:GID:PID" from the kernel
+  std::string connection;  ///< routing id: answer to this; opaque, new for each connection
+  std::string user_id;     ///< what the Gatekeeper said of the key (host name); on ipc: "UID:GID:PID" from the kernel
   std::string peer_address;
   std::string header, body, payload;
 };
@@ -81,7 +81,7 @@ enum class Sent { yes, peer_gone, queue_full };
 class ServerSocket {
  public:
   struct Options {
-    std::string endpoint;            ///< "tcp://127.0.0.1:4700", port 0 or "*" for any; "ipc:///run/serin/operator.sock"
+    std::string endpoint;  ///< "tcp://127.0.0.1:4700", port 0 or "*" for any; "ipc:///run/serin/operator.sock"
     std::optional<CurveKeys> curve;  ///< none only for ipc
     std::size_t frame_bytes_max = 0;
     int high_water_mark = 1'000;
@@ -109,8 +109,8 @@ class ServerSocket {
   std::unique_ptr<Parts> parts_;
 };
 
-/// A DEALER that has dialled one server. One owner thread. Never blocks. After `denied` or `lost` throw it away and make
-/// a new one: libzmq does not recover from a ZAP denial.
+/// A DEALER that has dialled one server. One owner thread. Never blocks. After `denied` or `lost` throw it away and
+/// make a new one: libzmq does not recover from a ZAP denial.
 class ClientSocket {
  public:
   struct Options {
@@ -121,10 +121,10 @@ class ClientSocket {
     int high_water_mark = 1'000;
   };
   enum class State {
-    dialling,   ///< no TCP connection yet, or the handshake has not ended
+    dialling,  ///< no TCP connection yet, or the handshake has not ended
     connected,
-    denied,     ///< the server does not know our key (yet)
-    lost,       ///< was connected, or the server's key is not the pinned one
+    denied,  ///< the server does not know our key (yet)
+    lost,    ///< was connected, or the server's key is not the pinned one
   };
   static Result<ClientSocket> dial(LinkContext& context, const Options& options);
   ClientSocket(ClientSocket&&) noexcept;
