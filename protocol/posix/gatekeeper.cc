@@ -109,7 +109,7 @@ std::optional<std::string> Gatekeeper::Parts::judge(const Request& request) {
   return lists.with([&](Lists& all) -> std::optional<std::string> {
     const auto known = all.user_id_by_key.find(key);
     if (known != all.user_id_by_key.end()) return known->second;
-    if (!ours) all.pending.refused(key, address, now);
+    if (!ours) all.pending.refused(key, link::plain_address(address), now);
     return std::nullopt;
   });
 }

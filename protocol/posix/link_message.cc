@@ -123,6 +123,13 @@ Result<void> Options::result() const {
   return {};
 }
 
+std::string plain_address(std::string_view address) {
+  constexpr std::string_view kMapped = "::ffff:";
+  if (address.starts_with(kMapped) && address.find('.') != std::string_view::npos)
+    address.remove_prefix(kMapped.size());
+  return std::string(address);
+}
+
 void set_common(Options& options, std::size_t frame_bytes_max, int high_water_mark, bool curve) {
   // ZMQ_HEARTBEAT_IVL stays unset: with a full receive queue libzmq 4.3.4 aborts the process. Heartbeats are messages.
   options.set(ZMQ_LINGER, 0);
@@ -183,7 +190,7 @@ void Reader::take(zmq_msg_t& frame, Received& message) {
   *places[frames_ - 1] = bytes_of(frame);
   if (frames_ > 1) return;
   message.user_id = property_of(frame, "User-Id");
-  message.peer_address = property_of(frame, "Peer-Address");
+  message.peer_address = plain_address(property_of(frame, "Peer-Address"));
 }
 
 Reader::Outcome Reader::next(void* socket, Received& message) {

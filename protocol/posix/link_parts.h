@@ -43,7 +43,7 @@ class Socket {
   void* zmq_ = nullptr;
 };
 
-/// What errno says after a call of libzmq, whose own numbers the C library does not know.
+/// errno after a call of libzmq, which has numbers of its own.
 Error zmq_error(const std::string& doing, int error_number);
 
 /// Sets options one after the other and remembers the first that libzmq refused.
@@ -61,12 +61,10 @@ class Options {
   std::optional<Error> first_;
 };
 
-/// The options that servers and clients have in common: queues, frame sizes, keepalive. `frame_bytes_max` counts what
-/// the peer sends before it is encrypted.
+/// What servers and clients have in common. `frame_bytes_max` counts bytes before they are encrypted.
 void set_common(Options& options, std::size_t frame_bytes_max, int high_water_mark, bool curve);
 
-/// ZMQ_FD tells of changes only, and any call on the socket may swallow one. This turns it into a descriptor that stays
-/// readable until nothing_left().
+/// ZMQ_FD tells of changes, and any call on the socket may swallow one: this is readable until nothing_left().
 class Readiness {
  public:
   explicit Readiness(void* socket);
@@ -145,6 +143,9 @@ Result<void> prove_that_strangers_are_refused(LinkContext& context, const Server
                                               const Guards& guards);
 
 inline constexpr std::string_view kZapDomain = "serin";
+
+/// Without the "::ffff:" that a socket for both families puts before an IPv4 address.
+std::string plain_address(std::string_view address);
 
 }  // namespace link
 }  // namespace serin::posix

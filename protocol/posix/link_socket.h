@@ -51,7 +51,7 @@ class ServerSocket {
  public:
   struct Options {
     std::string endpoint;  ///< "tcp://127.0.0.1:4700", port 0 or "*" for any; "ipc:///run/serin/operator.sock"
-    std::optional<CurveKeys> curve;  ///< none only for ipc
+    std::optional<CurveKeys> curve = {};  ///< none only for ipc
     std::size_t frame_bytes_max = 0;
     int high_water_mark = 1'000;
   };
@@ -88,8 +88,8 @@ class ClientSocket {
  public:
   struct Options {
     std::string endpoint;
-    std::optional<CurveKeys> curve;  ///< ours
-    std::string server_key;          ///< 32 raw bytes, pinned; ignored without curve
+    std::optional<CurveKeys> curve = {};  ///< ours
+    std::string server_key = {};          ///< 32 raw bytes, pinned; ignored without curve
     std::size_t frame_bytes_max = 0;
     int high_water_mark = 1'000;
   };

@@ -118,7 +118,7 @@ TEST(CurveKeys, text_of_both_forms_gives_the_same_bytes) {
   ASSERT_TRUE(from_hex_text);
   EXPECT_EQ(from_hex_text->substr(0, 4), "\x86\x4f\xd2\x6f");
   EXPECT_EQ(curve_key_from_text("HelloWorldHelloWorldHelloWorldHelloWorld\n"), *from_hex_text);
-  for (const std::string wrong : {std::string(), std::string(64, 'g'), std::string(40, '~'), std::string(39, 'a')}) {
+  for (const std::string& wrong : {std::string(), std::string(64, 'g'), std::string(40, '~'), std::string(39, 'a')}) {
     EXPECT_EQ(curve_key_from_text(wrong).error().kind, ErrorKind::invalid) << wrong;
   }
 }

@@ -93,7 +93,7 @@ TEST_F(LinkSocket, a_server_that_goes_away_is_lost_and_the_news_is_on_the_monito
   EXPECT_EQ(wait_readable({client.monitor_fd()}, 0ms), std::vector<bool>{false});
   server.reset();
   // send() sees the news first; the owner, who polls the descriptor, must be woken all the same.
-  ASSERT_TRUE(becomes({}, [&] { return client.send({"h", "b"}) == Sent::peer_gone; }));
+  ASSERT_TRUE(becomes({client.monitor_fd()}, [&] { return client.send({"h", "b"}) == Sent::peer_gone; }));
   EXPECT_EQ(wait_readable({client.monitor_fd()}, 0ms), std::vector<bool>{true});
   EXPECT_EQ(client.state(), State::lost);
 }
