@@ -15,14 +15,14 @@ namespace serin::agent {
 /// [[application.NAME.rule]]: what counts as an error line. A line that fits several rules is one error.
 struct RuleSettings {
   std::string name;
-  std::string match;    ///< RE2 syntax, matched anywhere in the line, bytes as Latin-1
-  std::string unless;   ///< a line that fits this too is no error; empty: none
+  std::string match;   ///< RE2 syntax, matched anywhere in the line, bytes as Latin-1
+  std::string unless;  ///< a line that fits this too is no error; empty: none
   friend bool operator==(const RuleSettings&, const RuleSettings&) = default;
 };
 
 /// [[application.NAME.source]]: a log file that tells how this application fares.
 struct SourceSettings {
-  std::string path;     ///< absolute
+  std::string path;  ///< absolute
   friend bool operator==(const SourceSettings&, const SourceSettings&) = default;
 };
 
@@ -36,12 +36,12 @@ struct HookSettings {
 /// [application.NAME]
 struct ApplicationSettings {
   ApplicationName name;
-  std::string live;               ///< the live path: a symlink that Serin makes and switches; absolute
-  std::string slots_dir;          ///< default: the live path with ".slots" after it
-  std::uint32_t slots = 3;        ///< full trees kept
+  std::string live;                               ///< the live path: a symlink that Serin makes and switches; absolute
+  std::string slots_dir;                          ///< default: the live path with ".slots" after it
+  std::uint32_t slots = 3;                        ///< full trees kept
   Duration idle_grace = std::chrono::minutes{5};  ///< a slot that was live is not touched for this long
-  HookSettings reload;            ///< loads what is live; run after every switch, also when going back
-  HookSettings check;             ///< must succeed after the reload; empty: none
+  HookSettings reload;                            ///< loads what is live; run after every switch, also when going back
+  HookSettings check;                             ///< must succeed after the reload; empty: none
   std::vector<SourceSettings> sources;
   std::vector<RuleSettings> rules;
   friend bool operator==(const ApplicationSettings&, const ApplicationSettings&) = default;

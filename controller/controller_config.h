@@ -14,7 +14,7 @@ namespace serin::controller {
 
 /// A number of hosts, or a share of some of them: `3` or `"10%"`.
 struct HostShare {
-  std::uint32_t count = 0;   ///< used when percent is 0
+  std::uint32_t count = 0;  ///< used when percent is 0
   double percent = 0;
   /// Rounded down, at least `at_least` and at most `total`.
   [[nodiscard]] std::size_t of(std::size_t total, std::size_t at_least) const;
@@ -28,15 +28,15 @@ struct HostGroup {
 };
 
 enum class OnInconclusive { hold, abort };
-enum class OnHoldEnd { abort, keep };        ///< keep: stay held
+enum class OnHoldEnd { abort, keep };  ///< keep: stay held
 enum class OnCanaryLost { fail, hold };
 
 /// The rule of the Scap announcement; every number of it.
 struct FixedJudgeSettings {
   Duration wait = std::chrono::seconds{20};
-  double threshold = 10.0;        ///< times a canary's own baseline rate
-  double floor = 0.1;             ///< errors per second below which nothing is "over"
-  std::uint32_t hosts_over = 0;   ///< canaries over that fail the deployment; 0: max(1, ceil(canaries / 4))
+  double threshold = 10.0;       ///< times a canary's own baseline rate
+  double floor = 0.1;            ///< errors per second below which nothing is "over"
+  std::uint32_t hosts_over = 0;  ///< canaries over that fail the deployment; 0: max(1, ceil(canaries / 4))
   Duration baseline_min = std::chrono::seconds{60};
   Duration silence_max = std::chrono::seconds{3};
   friend bool operator==(const FixedJudgeSettings&, const FixedJudgeSettings&) = default;
@@ -45,22 +45,22 @@ struct FixedJudgeSettings {
 /// [application.NAME]
 struct ApplicationSettings {
   ApplicationName name;
-  std::string source;                       ///< the staging folder, absolute
-  std::vector<std::string> exclude;         ///< patterns of names or paths that never become part of a release
-  HostGroup hosts{{"*"}};                   ///< who runs it
+  std::string source;                ///< the staging folder, absolute
+  std::vector<std::string> exclude;  ///< patterns of names or paths that never become part of a release
+  HostGroup hosts{{"*"}};            ///< who runs it
   HostGroup canary;
   HostGroup proxies;
   FixedJudgeSettings fixed;
-  std::uint32_t min_canaries = 0;           ///< loaded canaries that a verdict needs; 0: all of the plan
-  HostShare max_in_flight{0, 10.0};         ///< hosts between switch and loaded, of the fleet
-  HostShare failure_limit{0, 5.0};          ///< failed hosts that a later stage tolerates, at least 1
+  std::uint32_t min_canaries = 0;    ///< loaded canaries that a verdict needs; 0: all of the plan
+  HostShare max_in_flight{0, 10.0};  ///< hosts between switch and loaded, of the fleet
+  HostShare failure_limit{0, 5.0};   ///< failed hosts that a later stage tolerates, at least 1
   Duration step_deadline = std::chrono::minutes{5};
   Duration hold_limit = std::chrono::minutes{30};
   OnInconclusive on_inconclusive = OnInconclusive::hold;
   OnHoldEnd on_hold_end = OnHoldEnd::abort;
   OnCanaryLost on_canary_lost = OnCanaryLost::fail;
   Duration trust_after = std::chrono::minutes{10};
-  double delete_limit_percent = 30;         ///< of the live files, without --yes-delete
+  double delete_limit_percent = 30;  ///< of the live files, without --yes-delete
   friend bool operator==(const ApplicationSettings&, const ApplicationSettings&) = default;
 };
 
@@ -69,12 +69,12 @@ struct ControllerSettings {
   std::string state_dir = "/var/lib/serin";
   std::string run_dir = "/run/serin";
   std::string operators_group = "serin-operators";  ///< may use the operator socket; empty: only the daemon's user
-  std::string listen = "*";                 ///< address for orders and content
+  std::string listen = "*";                         ///< address for orders and content
   std::uint16_t orders_port = 4700;
   std::uint16_t content_port = 4701;
   Duration heartbeat = std::chrono::seconds{2};
   Duration lease = std::chrono::seconds{30};
-  std::vector<std::string> announce;        ///< argv run at start, end, hold and alarm; empty: none
+  std::vector<std::string> announce;  ///< argv run at start, end, hold and alarm; empty: none
   std::string log_level = "info";
   std::map<ApplicationName, ApplicationSettings> applications;
   friend bool operator==(const ControllerSettings&, const ControllerSettings&) = default;

@@ -25,25 +25,53 @@ enum class Trust : std::uint8_t {
 };
 std::string_view name_of(Trust trust);
 
-struct StoreHost { fleet::HostRecord record; };
-struct RemoveHost { HostName name; };
+struct StoreHost {
+  fleet::HostRecord record;
+};
+struct RemoveHost {
+  HostName name;
+};
 struct StoreRelease {
   SignedRelease signed_release;
   Release release;
 };
-struct StoreTrust { ApplicationName application; ReleaseNumber release; Trust trust; };
+struct StoreTrust {
+  ApplicationName application;
+  ReleaseNumber release;
+  Trust trust;
+};
 /// The release that the application's hosts should run.
-struct StoreWanted { ApplicationName application; ReleaseNumber release; };
+struct StoreWanted {
+  ApplicationName application;
+  ReleaseNumber release;
+};
 /// Inserts or replaces the deployment's own row (all fields but `hosts`).
-struct StoreDeployment { rollout::Rollout rollout; };
+struct StoreDeployment {
+  rollout::Rollout rollout;
+};
 /// Inserts or replaces one host's row, and adds a line to its timeline when the step changed.
-struct StorePlanHost { DeploymentId deployment; rollout::PlanHost host; WallTime at; };
+struct StorePlanHost {
+  DeploymentId deployment;
+  rollout::PlanHost host;
+  WallTime at;
+};
 /// The canaries' sums before the deployment.
-struct StoreBaseline { DeploymentId deployment; HostName host; judge::Tally tally; };
+struct StoreBaseline {
+  DeploymentId deployment;
+  HostName host;
+  judge::Tally tally;
+};
 /// Counts of hosts of the plan; a second that comes again replaces what was there.
-struct StoreSamples { DeploymentId deployment; std::vector<fleet::Sample> samples; };
+struct StoreSamples {
+  DeploymentId deployment;
+  std::vector<fleet::Sample> samples;
+};
 /// What an operator did: append-only.
-struct StoreAction { WallTime at; std::uint32_t uid = 0; std::string who, verb, application, detail; };
+struct StoreAction {
+  WallTime at;
+  std::uint32_t uid = 0;
+  std::string who, verb, application, detail;
+};
 using Record = std::variant<StoreHost, RemoveHost, StoreRelease, StoreTrust, StoreWanted, StoreDeployment,
                             StorePlanHost, StoreBaseline, StoreSamples, StoreAction>;
 
@@ -59,10 +87,10 @@ struct StoredState {
   std::map<ApplicationName, std::map<ReleaseNumber, KnownRelease>> releases;
   std::map<ApplicationName, ReleaseNumber> wanted;
   DeploymentId newest_deployment = 0;
-  std::vector<rollout::Rollout> running;     ///< deployments that have not finished, with their hosts
+  std::vector<rollout::Rollout> running;               ///< deployments that have not finished, with their hosts
   std::map<ApplicationName, rollout::Rollout> latest;  ///< the newest finished one of each application
-  std::map<DeploymentId, std::map<HostName, judge::Tally>> baselines;   ///< of running ones
-  std::map<DeploymentId, std::vector<fleet::Sample>> samples;           ///< of running ones
+  std::map<DeploymentId, std::map<HostName, judge::Tally>> baselines;  ///< of running ones
+  std::map<DeploymentId, std::vector<fleet::Sample>> samples;          ///< of running ones
   std::map<DeploymentId, ApplicationName> application_of;
 };
 

@@ -13,7 +13,7 @@ namespace serin::fleet {
 /// A host that was accepted: stored.
 struct HostRecord {
   HostName name;
-  std::string public_key;            ///< 32 raw bytes
+  std::string public_key;  ///< 32 raw bytes
   std::vector<std::string> labels;
   std::string accepted_by;
   std::int64_t accepted_wall_ms = 0;
@@ -25,12 +25,12 @@ std::string_view name_of(Presence presence);
 
 /// One live session of a host. In memory only.
 struct Session {
-  std::uint64_t id = 0;              ///< what Welcome gave
-  std::string connection;            ///< routing id to answer to
+  std::uint64_t id = 0;    ///< what Welcome gave
+  std::string connection;  ///< routing id to answer to
   std::string instance, machine, boot_id, address, agent_version;
   std::string controller_key;
   SteadyTime last_heard{};
-  std::int64_t wall_offset_ms = 0;   ///< host wall clock minus ours at the newest heartbeat
+  std::int64_t wall_offset_ms = 0;  ///< host wall clock minus ours at the newest heartbeat
 };
 
 struct Host {
@@ -38,7 +38,8 @@ struct Host {
   Presence presence = Presence::never;
   std::optional<Session> session;
   std::optional<SteadyTime> last_heard;
-  std::string conflict;              ///< "two machines use this key: 10.0.0.4 and 10.0.0.9"
+  SteadyTime conflict_at{};
+  std::string conflict;  ///< "two machines use its key, at 10.0.0.4 and 10.0.0.9: ..."; empty: none
   std::map<ApplicationName, ApplicationStatus> applications;
 };
 
@@ -46,8 +47,8 @@ struct Host {
 ///
 /// A host is `connected` while it was heard within three heartbeats, `silent` after, `lost` when its lease ran out. A
 /// second machine (another `machine` hash) that says hello while the first one's session is live puts the host in
-/// conflict: both sessions are refused new work until one has been quiet for a lease; the last one never wins by itself.
-/// The same machine with a new instance replaces its own session at once (a restarted agent).
+/// conflict: both sessions are refused new work until one has been quiet for a lease; the last one never wins by
+/// itself. The same machine with a new instance replaces its own session at once (a restarted agent).
 class Roster {
  public:
   Roster(Duration heartbeat, Duration lease) : heartbeat_(heartbeat), lease_(lease) {}
@@ -60,15 +61,15 @@ class Roster {
   struct HelloOutcome {
     bool welcome = false;
     std::uint64_t session = 0;
-    std::string refusal;            ///< why not
+    std::string refusal;  ///< why not
   };
   /// `session_id` is the id that a welcomed session gets.
   HelloOutcome hello(const HostName& name, const Hello& hello, const std::string& connection,
                      const std::string& address, std::uint64_t session_id, Now now);
   /// True when the session is the host's present one; then the lease is renewed.
   bool heard(const HostName& name, std::uint64_t session, const std::string& connection, Now now);
-  /// Replaces what the host says of its applications.
-  void update(const HostName& name, const std::vector<ApplicationStatus>& applications);
+  /// Replaces what the host says of its applications and of its wall clock (minus ours).
+  void update(const HostName& name, const std::vector<ApplicationStatus>& applications, std::int64_t wall_offset_ms);
   /// One application of it (an outcome).
   ApplicationStatus* application(const HostName& name, const ApplicationName& application);
 

@@ -18,10 +18,10 @@ struct Tally {
 /// What is known of one canary when its wait is judged.
 struct CanaryEvidence {
   HostName host;
-  Tally before;               ///< trusted seconds of the last 60 minutes
-  Tally after;                ///< seconds since the last canary loaded
+  Tally before;                         ///< trusted seconds of the last 60 minutes
+  Tally after;                          ///< seconds since the last canary loaded
   std::uint64_t longest_silence_s = 0;  ///< seconds in a row of the wait without a report
-  std::string gap;            ///< a gap that the host itself reported in the wait; empty: none
+  std::string gap;                      ///< a gap that the host itself reported in the wait; empty: none
   friend bool operator==(const CanaryEvidence&, const CanaryEvidence&) = default;
 };
 

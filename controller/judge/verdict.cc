@@ -4,10 +4,14 @@ namespace serin::judge {
 
 std::string_view name_of(Answer answer) {
   switch (answer) {
-    case Answer::undecided: return "undecided";
-    case Answer::pass: return "pass";
-    case Answer::fail: return "fail";
-    case Answer::inconclusive: return "inconclusive";
+    case Answer::undecided:
+      return "undecided";
+    case Answer::pass:
+      return "pass";
+    case Answer::fail:
+      return "fail";
+    case Answer::inconclusive:
+      return "inconclusive";
   }
   return "undecided";
 }

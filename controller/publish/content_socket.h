@@ -10,8 +10,8 @@
 namespace serin::publish {
 
 /// Serves objects by hash, and nothing else, from a read-only store in its own thread. Byte credit: a puller that has
-/// more than limits::kCreditBytes outstanding, or asks too much at once, gets `busy`. An object that is absent at open is
-/// answered `absent`. A few open files are kept, least recently used first out.
+/// more than limits::kCreditBytes outstanding, or asks too much at once, gets `busy`. An object that is absent at open
+/// is answered `absent`. A few open files are kept, least recently used first out.
 class ContentSocket {
  public:
   struct Options {
@@ -25,7 +25,9 @@ class ContentSocket {
   ~ContentSocket();  ///< stops the thread
 
   [[nodiscard]] std::string endpoint() const;
-  struct Counters { std::uint64_t requests = 0, bytes = 0, refused = 0; };
+  struct Counters {
+    std::uint64_t requests = 0, bytes = 0, refused = 0;
+  };
   [[nodiscard]] Counters counters() const;
 
  private:

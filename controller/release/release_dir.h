@@ -7,13 +7,13 @@
 
 namespace serin::release {
 
-/// Builds releases from a staging folder into the object store. Remembers (path, size, mtime, ctime, inode) of each file
-/// in `cache_file`, so that an unchanged file is never read again; a file whose times are as young as the scan itself is
-/// not trusted to the cache. Nothing is followed out of the folder. A file that changes while it is read is read again,
-/// three times, then refused by name. Refused by name too: setuid, setgid, devices, sockets, pipes, links out of the
-/// tree, an unreadable file or folder, an empty source, a source whose release would delete more than the limit.
-/// With paths: only they are looked at, over `base`; a path that is gone in staging is removed; `not_found` when it is
-/// in neither; `refused` without a base. One thread at a time; slow: run it in a worker.
+/// Builds releases from a staging folder into the object store. Remembers (path, size, mtime, ctime, inode) of each
+/// file in `cache_file`, so that an unchanged file is never read again; a file whose times are as young as the scan
+/// itself is not trusted to the cache. Nothing is followed out of the folder. A file that changes while it is read is
+/// read again, three times, then refused by name. Refused by name too: setuid, setgid, devices, sockets, pipes, links
+/// out of the tree, an unreadable file or folder, an empty source, a source whose release would delete more than the
+/// limit. With paths: only they are looked at, over `base`; a path that is gone in staging is removed; `not_found` when
+/// it is in neither; `refused` without a base. One thread at a time; slow: run it in a worker.
 class ReleaseDir {
  public:
   static Result<ReleaseDir> open(const std::filesystem::path& state_dir);

@@ -26,9 +26,9 @@ struct PlanRequest {
 };
 
 /// The hosts and stages of a new deployment. A host in several groups goes with the first stage; one that is not
-/// connected is `absent`. `refused`, by name: no host at all, a group that matches no host, fewer connected canaries than
-/// min_canaries, no canary group (unless force). With force there is one stage "fleet". Hosts that are connected but do
-/// not have the application configured are named in the refusal when they are canaries, else left out as absent.
+/// connected is `absent`. `refused`, by name: no host at all, a group that matches no host, fewer connected canaries
+/// than min_canaries, no canary group (unless force). With force there is one stage "fleet". Hosts that are connected
+/// but do not have the application configured are named in the refusal when they are canaries, else left out as absent.
 struct Plan {
   std::vector<Stage> stages;
   std::vector<PlanHost> hosts;

@@ -23,4 +23,11 @@ void WakeUp::clear() const {
   [[maybe_unused]] const auto got = ::read(fd_.get(), &count, sizeof count);
 }
 
+void wait_or_stop(std::chrono::milliseconds length, const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any never;
+  std::unique_lock lock(mutex);
+  never.wait_for(lock, stop, length, [] { return false; });
+}
+
 }  // namespace serin::posix

@@ -1,0 +1,232 @@
+#include "agent/agent_loop.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <csignal>
+#include <cstring>
+
+#include "agent/agent_core.h"
+#include "agent/apply/step_worker_process.h"
+#include "agent/count/log_file.h"
+#include "agent/pull/pull_socket.h"
+#include "protocol/posix/files.h"
+#include "protocol/posix/key_file.h"
+#include "protocol/posix/link_socket.h"
+#include "protocol/posix/service_notify.h"
+#include "protocol/posix/signal_fd.h"
+#include "protocol/posix/system_clock.h"
+#include "protocol/text.h"
+
+namespace serin::agent {
+
+namespace {
+
+using namespace std::chrono_literals;
+constexpr auto kTick = 250ms;
+
+Now read_clocks() {
+  return {posix::boot_time(), posix::wall_time()};
+}
+
+/// Tells two machines with one key apart, without telling the machine-id itself.
+std::string machine_hash() {
+  const auto id = posix::read_file("/etc/machine-id", 4'096);
+  return digest_of("serin-machine" + (id ? *id : std::string{"none"})).hex();
+}
+
+std::uint64_t random_seed() {
+  std::uint64_t seed = 0;
+  const std::string bytes = posix::random_bytes(sizeof seed);
+  std::memcpy(&seed, bytes.data(), sizeof seed);
+  return seed;
+}
+
+/// The controller's host with another port: "tcp://deploy1:4700" -> "tcp://deploy1:4701".
+std::string content_endpoint(const std::string& controller, std::uint16_t port) {
+  return fmt::format("{}:{}", controller.substr(0, controller.rfind(':')), port);
+}
+
+}  // namespace
+
+struct AgentLoop::Parts {
+  Parts(const AgentSettings& with, posix::LockFile state_lock, posix::CurveKeys with_keys)
+      : settings(with),
+        lock(std::move(state_lock)),
+        keys(std::move(with_keys)),
+        core(settings,
+             {.public_key = keys.public_key,
+              .instance = to_hex(posix::random_bytes(8)),
+              .boot_id = posix::boot_id(),
+              .machine = machine_hash()},
+             random_seed(), read_clocks()) {
+    for (const auto& [name, application] : settings.applications) {
+      followers.try_emplace(name, application);
+      workers.try_emplace(name, apply::StepWorker::Options{
+                                    .settings = application, .state_dir = settings.state_dir, .now = read_clocks});
+    }
+  }
+
+  AgentSettings settings;
+  posix::LockFile lock;
+  posix::CurveKeys keys;
+  posix::SignalFd signals{SIGTERM, SIGINT};
+  posix::LinkContext context{1};
+  std::optional<posix::ClientSocket> link;
+  bool link_told = false;  ///< the core knows that it is up
+  AgentCore core;
+  std::map<ApplicationName, count::LogFollower> followers;
+  std::map<ApplicationName, apply::StepWorker> workers;
+  std::map<ApplicationName, std::string> troubles;
+  bool stop = false;
+
+  void perform(const Effects& effects) {
+    for (const Effect& effect : effects) std::visit([this](const auto& value) { carry_out(value); }, effect);
+  }
+  void carry_out(const Dial& dial) {
+    link_told = false;
+    auto dialled = posix::ClientSocket::dial(context, {.endpoint = settings.controller,
+                                                       .curve = keys,
+                                                       .server_key = settings.controller_keys[dial.key],
+                                                       .frame_bytes_max = limits::kControlFrameBytesMax,
+                                                       .high_water_mark = limits::kHighWaterMark});
+    if (!dialled) {
+      spdlog::warn("cannot dial {}: {}", settings.controller, dialled.error().text);
+      perform(core.on_link_end(LinkEnd::lost, read_clocks()));
+      return;
+    }
+    link.emplace(std::move(*dialled));
+  }
+  void carry_out(const CloseLink&) { link.reset(); }
+  void carry_out(const SendMessage& message) {
+    // A message that finds no room is made again: reports are absolute, outcomes are resent, heartbeats follow.
+    if (link) link->send(encode(message.envelope));
+  }
+  void carry_out(const RunOrder& run) {
+    const pull::Source source{.endpoint = content_endpoint(settings.controller, core.content_port()),
+                              .server_key = settings.controller_keys[core.key_in_use()]};
+    spdlog::info("{}: order {}.{}: {} r{}", run.order.application, run.order.id.deployment, run.order.id.sequence,
+                 name_of(run.order.action), run.release.number);
+    workers.at(run.order.application)
+        .run(run.order, run.release,
+             [this, source](const Release& release, apply::SlotDir& slots, const std::stop_token& stop_pull) {
+               return pull::pull_release(context, keys, source, release, slots, stop_pull);
+             });
+  }
+  void carry_out(const StopStaging& stop_it) { workers.at(stop_it.application).stop_staging(); }
+  void carry_out(const AcknowledgeOutcome& done) { workers.at(done.application).acknowledge(done.order); }
+  void carry_out(const LogLine& line) {
+    spdlog::log(line.warning ? spdlog::level::warn : spdlog::level::info, "{}", line.text);
+  }
+
+  void look_at_link() {
+    if (!link) return;
+    switch (link->state()) {
+      case posix::ClientSocket::State::dialling:
+        return;
+      case posix::ClientSocket::State::connected:
+        break;
+      case posix::ClientSocket::State::denied:
+        perform(core.on_link_end(LinkEnd::denied, read_clocks()));
+        return;
+      case posix::ClientSocket::State::lost:
+        perform(core.on_link_end(LinkEnd::lost, read_clocks()));
+        return;
+    }
+    if (!link_told) {
+      link_told = true;
+      perform(core.on_link_up(read_clocks()));
+    }
+    while (link) {
+      const auto received = link->receive();
+      if (!received) return;
+      const auto envelope = decode(received->header, received->body);
+      if (envelope) {
+        perform(core.on_message(*envelope, read_clocks()));
+      } else {
+        const auto header = decode_header(received->header);
+        perform(core.on_bad_message(header ? *header : Header{}, envelope.error()));
+      }
+    }
+  }
+
+  void take_news() {
+    for (auto& [name, worker] : workers) {
+      while (auto news = worker.take()) {
+        if (!news->trouble.empty() && troubles[name] != news->trouble) spdlog::error("{}: {}", name, news->trouble);
+        if (!news->trouble.empty()) troubles[name] = news->trouble;
+        if (news->outcome) {
+          if (news->outcome->step == "open") news->outcome->output = troubles[name];
+          spdlog::info("{}: order {}.{}: {}{}", name, news->outcome->order.deployment, news->outcome->order.sequence,
+                       name_of(news->outcome->result),
+                       news->outcome->step.empty()
+                           ? ""
+                           : fmt::format(": {}: {}", news->outcome->step, printable(news->outcome->output)));
+          perform(core.on_outcome(*news->outcome, read_clocks()));
+        }
+        if (news->status) perform(core.on_status(*news->status, read_clocks()));
+        if (news->step_ended) perform(core.on_step_ended(name));
+      }
+    }
+  }
+
+  /// Reads what the applications logged.
+  void count() {
+    for (auto& [name, follower] : followers) {
+      follower.read(read_clocks().steady, core.counter(name));
+      core.set_blind(name, follower.blind());
+    }
+  }
+
+  [[nodiscard]] std::vector<int> descriptors() const {
+    std::vector<int> all{signals.fd()};
+    if (link) all.insert(all.end(), {link->fd(), link->monitor_fd()});
+    for (const auto& [name, worker] : workers) all.push_back(worker.fd());
+    return all;
+  }
+};
+
+AgentLoop::AgentLoop(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+AgentLoop::AgentLoop(AgentLoop&&) noexcept = default;
+AgentLoop& AgentLoop::operator=(AgentLoop&&) noexcept = default;
+AgentLoop::~AgentLoop() = default;
+
+Result<AgentLoop> AgentLoop::open(const AgentSettings& settings) {
+  const std::filesystem::path state_dir = settings.state_dir;
+  if (auto made = posix::make_folders(state_dir, 0700); !made) return std::unexpected(made.error());
+  auto lock = posix::LockFile::acquire(state_dir / "lock");
+  if (!lock) {
+    return failure(lock.error(),
+                   fmt::format("another serin-agent uses {}: stop it first, or give this one its own state_dir",
+                               settings.state_dir));
+  }
+  auto keys = posix::load_or_make_curve_keys(state_dir / "keys" / "agent");
+  if (!keys) return std::unexpected(keys.error());
+  return AgentLoop(std::make_unique<Parts>(settings, std::move(*lock), std::move(*keys)));
+}
+
+void AgentLoop::run() {
+  Parts& parts = *parts_;
+  spdlog::info("serin-agent {} with key {}: {} applications, controller {}", SERIN_VERSION,
+               to_hex(parts.keys.public_key), parts.settings.applications.size(), parts.settings.controller);
+  posix::notify_ready("dialling " + parts.settings.controller);
+  SteadyTime next_tick{};
+  while (!parts.stop) {
+    const SteadyTime before = posix::boot_time();
+    const auto timeout = std::clamp<Duration>(next_tick - before, 1ms, kTick);
+    posix::wait_readable(parts.descriptors(), timeout);
+    while (parts.signals.take()) parts.stop = true;
+    parts.look_at_link();
+    parts.take_news();
+    if (posix::boot_time() < next_tick) continue;
+    next_tick = posix::boot_time() + kTick;
+    // Seconds exist before lines are added to them.
+    parts.perform(parts.core.on_tick(read_clocks()));
+    parts.count();
+    posix::notify_watchdog();
+  }
+  posix::notify_stopping();
+  spdlog::info("stopping: what is live stays live");
+}
+
+}  // namespace serin::agent

@@ -1,0 +1,61 @@
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "agent/agent_config.h"
+#include "agent/agent_loop.h"
+#include "protocol/digest.h"
+#include "protocol/posix/files.h"
+#include "protocol/posix/key_file.h"
+
+namespace {
+
+constexpr std::size_t kConfigBytesMax = 1U << 20;
+
+int fail(const std::string& text) {
+  fmt::print(stderr, "serin-agent: {}\n", text);
+  return 1;
+}
+
+serin::Result<serin::agent::AgentSettings> read_settings(const std::string& file) {
+  const auto text = serin::posix::read_file(file, kConfigBytesMax);
+  if (!text) return std::unexpected(text.error());
+  return serin::agent::parse_agent_settings(*text, file);
+}
+
+int print_key(const serin::agent::AgentSettings& settings) {
+  const auto keys = serin::posix::load_or_make_curve_keys(std::filesystem::path(settings.state_dir) / "keys" / "agent");
+  if (!keys) return fail(keys.error().text);
+  fmt::print("{}\n", serin::to_hex(keys->public_key));
+  return 0;
+}
+
+int run_daemon(const serin::agent::AgentSettings& settings) {
+  spdlog::set_pattern("%Y-%m-%d %H:%M:%S.%e %l %v");
+  spdlog::set_level(spdlog::level::from_str(settings.log_level));
+  spdlog::flush_on(spdlog::level::info);
+  auto agent = serin::agent::AgentLoop::open(settings);
+  if (!agent) return fail(agent.error().text);
+  agent->run();
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{
+      "The agent on every app server: pulls releases, switches to them, counts error lines. See serin-agent(8)."};
+  std::string config = "/etc/serin/agent.toml";
+  bool print = false;
+  app.add_option("--config", config, "configuration file")->capture_default_str();
+  app.add_flag("--print-key", print,
+               "print this host's public key (for `serin hosts accept`), make it if missing, and end");
+  app.set_version_flag("--version", SERIN_VERSION);
+  CLI11_PARSE(app, argc, argv);
+
+  const auto settings = read_settings(config);
+  if (!settings) return fail(settings.error().text);
+  return print ? print_key(*settings) : run_daemon(*settings);
+}

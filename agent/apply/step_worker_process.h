@@ -1,0 +1,63 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "agent/apply/applier_process.h"
+#include "protocol/posix/mailbox.h"
+
+namespace serin::apply {
+
+/// Carries out the host steps of one application in its own thread, so that counting and heartbeats go on meanwhile.
+/// Everything but the thread's own work belongs to the agent's loop.
+class StepWorker {
+ public:
+  /// What happened since the last look.
+  struct News {
+    std::optional<ApplicationStatus> status;
+    std::optional<Outcome> outcome;  ///< to be sent until acknowledge()
+    bool step_ended = false;
+    std::string trouble;  ///< slots or journal cannot be opened: names the remedy
+  };
+  struct Options {
+    agent::ApplicationSettings settings;
+    std::filesystem::path state_dir;
+    std::function<Now()> now;  ///< called in the worker's thread
+  };
+
+  /// Begins with what a crash interrupted. The slots are opened in the thread, and again for each order while that
+  /// fails.
+  explicit StepWorker(Options options);
+  ~StepWorker();  ///< ends a staging step; from the switch on waits for the step's end
+
+  /// `pull` fetches from where the controller is now.
+  void run(Order order, Release release, PullFunction pull);
+  void stop_staging();
+  void acknowledge(const OrderId& order);
+  std::optional<News> take() { return news_.take(); }
+  [[nodiscard]] int fd() const { return news_.fd(); }
+
+ private:
+  struct Job {
+    std::optional<std::pair<Order, Release>> order;
+    PullFunction pull;
+    std::optional<OrderId> acknowledged;
+    std::stop_token stop;
+  };
+  void work(const std::stop_token& stop);
+  void carry_out(const Job& job, std::optional<Applier>& applier);
+  bool open(std::optional<Applier>& applier);
+  void post_outcome(const Applier& applier);
+
+  Options options_;
+  PullFunction pull_;         ///< of the job at work; the thread's own
+  std::stop_source staging_;  ///< the loop's own
+  posix::Mailbox<Job> jobs_;
+  posix::Mailbox<News> news_;
+  std::jthread thread_;
+};
+
+}  // namespace serin::apply

@@ -1,0 +1,90 @@
+#include "controller/controller_core.h"
+
+#include <algorithm>
+
+#include "controller/rollout/deployments.h"
+
+namespace serin::controller {
+
+ControllerCore::ControllerCore(ControllerSettings settings, SigningKey signing_key, StoredState stored,
+                               std::string instance, std::uint64_t first_session, Now now) {
+  state_.roster = fleet::Roster{settings.heartbeat, settings.lease};
+  state_.roster.grace_until(now.steady + settings.lease);
+  state_.settings = std::move(settings);
+  state_.signing_key = std::move(signing_key);
+  state_.instance = std::move(instance);
+  state_.next_session = first_session;
+  state_.releases = std::move(stored.releases);
+  state_.wanted = std::move(stored.wanted);
+  state_.newest_deployment = stored.newest_deployment;
+  state_.latest = std::move(stored.latest);
+  for (const auto& [application, rollout] : state_.latest) state_.latest_ended[application] = rollout.phase_since;
+  for (const fleet::HostRecord& record : stored.hosts) {
+    // Stored rows passed accept() once; a conflict can only come from a hand-edited database, and then the first wins.
+    [[maybe_unused]] const auto accepted = state_.roster.accept(record);
+  }
+  for (rollout::Rollout& rollout : stored.running) {
+    const ApplicationName application = rollout.application;
+    ActiveDeployment active{.rollout = std::move(rollout)};
+    for (std::size_t i = 0; i < active.rollout.hosts.size(); ++i) active.index_of[active.rollout.hosts[i].host] = i;
+    active.baselines = std::move(stored.baselines[active.rollout.id]);
+    for (const fleet::Sample& sample : stored.samples[active.rollout.id]) {
+      state_.ledger.restore(application, sample);
+      active.samples_stored_until = std::max(active.samples_stored_until, sample.second + 1);
+    }
+    state_.active.insert_or_assign(application, std::move(active));
+  }
+}
+
+Turn ControllerCore::start(Now now) {
+  Turn turn;
+  for (const auto& [name, host] : state_.roster.hosts()) turn.effect(AdmitKey{host.record.public_key, name});
+  std::vector<ApplicationName> running;
+  for (const auto& [application, active] : state_.active) running.push_back(application);
+  for (const ApplicationName& application : running) {
+    if (!state_.settings.applications.contains(application)) {
+      // Its section was removed from the configuration: the hosts keep what they run.
+      rollout::move_rollout(state_, application, rollout::Superseded{"the configuration, which no longer names it"},
+                            now, turn);
+      continue;
+    }
+    rollout::move_rollout(state_, application, rollout::Restored{}, now, turn);
+  }
+  return turn;
+}
+
+Turn ControllerCore::on_host_message(const fleet::Origin& from, const Envelope& envelope, Now now) {
+  Turn turn;
+  fleet::take_host_message(state_, from, envelope, now, turn);
+  return turn;
+}
+
+Turn ControllerCore::on_request(const Client& client, const operate::Caller& caller, const OperatorRequest& request,
+                                const std::vector<operate::PendingKey>& pending, Now now) {
+  Turn turn;
+  operate::take_request(state_, client, caller, request, pending, now, turn);
+  return turn;
+}
+
+Turn ControllerCore::on_built(const ApplicationName& application, const Result<release::BuildResult>& result, Now now) {
+  Turn turn;
+  operate::take_build(state_, application, result, now, turn);
+  return turn;
+}
+
+Turn ControllerCore::on_tick(Now now) {
+  Turn turn;
+  fleet::tick_hosts(state_, now, turn);
+  if (state_.read_only.empty()) rollout::tick_deployments(state_, now, turn);
+  return turn;
+}
+
+void ControllerCore::on_client_gone(const std::string& connection) {
+  operate::drop_client(state_, connection);
+}
+
+void ControllerCore::set_read_only(std::string why) {
+  state_.read_only = std::move(why);
+}
+
+}  // namespace serin::controller

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "controller/controller_state.h"
+#include "controller/fleet/host_messages.h"
+#include "controller/operate/commands.h"
+
+namespace serin::controller {
+
+/// The controller without its sockets, files, threads and clocks: events in, turns out. The daemon's loop and the
+/// simulated fleet of the tests drive the same class. One thread.
+class ControllerCore {
+ public:
+  ControllerCore(ControllerSettings settings, SigningKey signing_key, StoredState stored, std::string instance,
+                 std::uint64_t first_session, Now now);
+
+  /// First call: goes on with what was running.
+  Turn start(Now now);
+  Turn on_host_message(const fleet::Origin& from, const Envelope& envelope, Now now);
+  Turn on_request(const Client& client, const operate::Caller& caller, const OperatorRequest& request,
+                  const std::vector<operate::PendingKey>& pending, Now now);
+  Turn on_built(const ApplicationName& application, const Result<release::BuildResult>& result, Now now);
+  Turn on_tick(Now now);
+  void on_client_gone(const std::string& connection);
+  /// The database refuses to store: deploys are refused and rollouts stand still until the text is empty again.
+  void set_read_only(std::string why);
+
+  [[nodiscard]] const ControllerState& state() const { return state_; }
+
+ private:
+  ControllerState state_;
+};
+
+}  // namespace serin::controller

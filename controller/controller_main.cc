@@ -1,0 +1,61 @@
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "controller/controller_config.h"
+#include "controller/daemon_loop.h"
+#include "controller/operate/announce_process.h"
+#include "protocol/posix/files.h"
+#include "protocol/posix/link_socket.h"
+
+namespace {
+
+constexpr std::size_t kConfigBytesMax = 1U << 20;
+
+int fail(const std::string& text) {
+  fmt::print(stderr, "serin-controller: {}\n", text);
+  return 1;
+}
+
+serin::Result<serin::controller::ControllerSettings> read_settings(const std::string& file) {
+  const auto text = serin::posix::read_file(file, kConfigBytesMax);
+  if (!text) return std::unexpected(text.error());
+  return serin::controller::parse_controller_settings(*text, file);
+}
+
+int run_daemon(const serin::controller::ControllerSettings& settings) {
+  serin::posix::tune_malloc_for_bulk();
+  serin::operate::ignore_children();
+  spdlog::set_pattern("%Y-%m-%d %H:%M:%S.%e %l %v");
+  spdlog::set_level(spdlog::level::from_str(settings.log_level));
+  spdlog::flush_on(spdlog::level::info);
+  auto daemon = serin::controller::DaemonLoop::open(settings);
+  if (!daemon) return fail(daemon.error().text);
+  daemon->run();
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"The daemon on the deploy host: builds releases, rolls them out, judges them. See serin-controller(8)."};
+  std::string config = "/etc/serin/controller.toml";
+  bool print_keys = false;
+  app.add_option("--config", config, "configuration file")->capture_default_str();
+  app.add_flag("--print-keys", print_keys,
+               "print the public keys as lines of agent.toml, make them if missing, and end");
+  app.set_version_flag("--version", SERIN_VERSION);
+  CLI11_PARSE(app, argc, argv);
+
+  const auto settings = read_settings(config);
+  if (!settings) return fail(settings.error().text);
+  if (print_keys) {
+    const auto text = serin::controller::public_keys_text(settings->state_dir);
+    if (!text) return fail(text.error().text);
+    fmt::print("{}", *text);
+    return 0;
+  }
+  return run_daemon(*settings);
+}

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "controller/controller_config.h"
+#include "controller/fleet/report_ledger.h"
+#include "controller/fleet/roster.h"
+#include "controller/records.h"
+#include "controller/rollout/rollout.h"
+#include "controller/turn.h"
+#include "protocol/limits.h"
+#include "protocol/signature.h"
+
+namespace serin::controller {
+
+/// A deployment that has not finished.
+struct ActiveDeployment {
+  rollout::Rollout rollout;
+  std::set<Client> watchers;                   ///< CLIs that follow it
+  std::map<HostName, judge::Tally> baselines;  ///< of the canaries, as they were when it started
+  std::map<HostName, std::size_t> index_of;    ///< into rollout.hosts
+  std::int64_t samples_stored_until = 0;       ///< seconds before this are in the database
+};
+
+/// A deploy whose release is being built: it holds the application's lock already.
+struct PendingBuild {
+  Client client;
+  OperatorRequest request;
+  std::string owner;
+  WallTime since{};
+};
+
+/// A host that is being brought to the wanted release outside any deployment.
+struct CatchUp {
+  OrderId order;
+  SteadyTime since{};
+  std::uint32_t failures = 0;
+  std::optional<SteadyTime> not_before;  ///< after a failure
+};
+
+/// Everything that the controller knows, in memory; what of it is durable stands in records.h. One thread.
+struct ControllerState {
+  ControllerSettings settings;
+  SigningKey signing_key;
+  std::string instance;  ///< of this start of the daemon
+  std::uint64_t next_session = 1;
+
+  fleet::Roster roster{limits::kHeartbeat, limits::kLease};
+  fleet::ReportLedger ledger;
+  std::map<ApplicationName, std::map<ReleaseNumber, KnownRelease>> releases;
+  std::map<ApplicationName, ReleaseNumber> wanted;
+  DeploymentId newest_deployment = 0;
+  std::map<ApplicationName, ActiveDeployment> active;
+  std::map<ApplicationName, rollout::Rollout> latest;  ///< the newest finished deployment
+  std::map<ApplicationName, SteadyTime> latest_ended;  ///< when it finished, by the controller's clock
+  std::map<ApplicationName, PendingBuild> building;
+  std::map<std::pair<HostName, ApplicationName>, CatchUp> catching_up;
+  std::set<std::pair<HostName, ApplicationName>> trusted_hosts;  ///< whose present seconds are trusted
+  std::string read_only;                                         ///< why nothing can be stored; empty: all is well
+};
+
+/// The release, or nullptr. Valid until the state changes.
+const KnownRelease* find_release(const ControllerState& state, const ApplicationName& application,
+                                 ReleaseNumber number);
+/// The release that the application's hosts should run, or nullptr before the first one.
+const KnownRelease* wanted_release(const ControllerState& state, const ApplicationName& application);
+
+}  // namespace serin::controller

@@ -1,0 +1,306 @@
+#include "controller/daemon_loop.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <charconv>
+#include <csignal>
+#include <deque>
+
+#include "controller/controller_core.h"
+#include "controller/operate/announce_process.h"
+#include "controller/operate/operator_socket.h"
+#include "controller/operate/render.h"
+#include "controller/publish/content_socket.h"
+#include "controller/release/build_worker_dir.h"
+#include "controller/store_worker_db.h"
+#include "protocol/limits.h"
+#include "protocol/posix/files.h"
+#include "protocol/posix/key_file.h"
+#include "protocol/posix/link_socket.h"
+#include "protocol/posix/service_notify.h"
+#include "protocol/posix/signal_fd.h"
+#include "protocol/posix/system_clock.h"
+#include "protocol/text.h"
+
+namespace serin::controller {
+
+namespace {
+
+using namespace std::chrono_literals;
+constexpr auto kTick = 500ms;
+/// Messages taken from one socket before the others have their turn.
+constexpr int kMessagesPerTurn = 256;
+
+std::string tcp_endpoint(const std::string& address, std::uint16_t port) {
+  return fmt::format("tcp://{}:{}", address, port);
+}
+
+std::uint64_t random_session() {
+  std::uint64_t value = 0;
+  for (const char byte : posix::random_bytes(7)) value = value << 8U | static_cast<unsigned char>(byte);
+  return value + 1;
+}
+
+/// The controller's clock, kept over restarts.
+Result<posix::ClockAnchor> open_clock(StateDb& database) {
+  const auto stored = database.clock_anchor();
+  if (!stored) return stored;
+  const auto newest = database.newest_time();
+  if (!newest) return std::unexpected(newest.error());
+  const posix::ClockAnchor anchor = posix::anchor_clock(*stored, *newest);
+  if (anchor.boot_id != stored->boot_id || anchor.offset != stored->offset) {
+    if (auto kept = database.store_clock_anchor(anchor); !kept) return std::unexpected(kept.error());
+  }
+  return anchor;
+}
+
+}  // namespace
+
+struct DaemonLoop::Parts {
+  Parts(const ControllerSettings& with, posix::LockFile state_lock, posix::ClockAnchor clock_anchor, StateDb reading,
+        StateDb writing, release::ReleaseDir releases, ControllerCore with_core)
+      : settings(with),
+        lock(std::move(state_lock)),
+        anchor(std::move(clock_anchor)),
+        reader(std::move(reading)),
+        store(std::move(writing)),
+        builds(std::move(releases)),
+        core(std::move(with_core)) {}
+
+  ControllerSettings settings;
+  posix::LockFile lock;
+  posix::ClockAnchor anchor;
+  posix::SignalFd signals{SIGTERM, SIGINT};
+  StateDb reader;  ///< for history; the worker has its own
+  StoreWorker store;
+  release::BuildWorker builds;
+  ControllerCore core;
+
+  posix::LinkContext context{1};
+  posix::LinkContext bulk_context{1};
+  posix::Gatekeeper gate{context};
+  posix::Gatekeeper bulk_gate{bulk_context};
+  std::optional<posix::ServerSocket> orders;
+  std::optional<publish::ContentSocket> content;
+  std::optional<operate::OperatorSocket> operators;
+
+  // Rows gathered in this turn of the loop, and the effects that wait for commits
+  std::vector<Record> gathered_records;
+  std::vector<Effect> gathered_effects;
+  std::deque<std::pair<std::uint64_t, std::vector<Effect>>> waiting;
+  std::uint64_t newest_job = 0;
+  SteadyTime next_tick{};
+  std::uint64_t malformed = 0;
+  bool stop = false;
+
+  [[nodiscard]] Now now() const { return {posix::anchored_time(anchor), posix::wall_time()}; }
+
+  void gather(Turn turn) {
+    if (turn.records.empty()) {
+      for (Effect& effect : turn.effects) perform(effect);
+      return;
+    }
+    std::move(turn.records.begin(), turn.records.end(), std::back_inserter(gathered_records));
+    std::move(turn.effects.begin(), turn.effects.end(), std::back_inserter(gathered_effects));
+  }
+
+  /// All rows of this turn of the loop in one transaction.
+  void commit_gathered() {
+    if (gathered_records.empty()) return;
+    waiting.emplace_back(++newest_job, std::move(gathered_effects));
+    store.post(newest_job, std::move(gathered_records));
+    gathered_records.clear();
+    gathered_effects.clear();
+  }
+
+  void take_store_news() {
+    while (const auto news = store.take()) {
+      if (!news->trouble.empty()) {
+        if (core.state().read_only.empty()) spdlog::error("read only: {}", news->trouble);
+        core.set_read_only(news->trouble);
+        continue;
+      }
+      if (!core.state().read_only.empty()) spdlog::info("the database stores again");
+      core.set_read_only({});
+      while (!waiting.empty() && waiting.front().first <= news->job) {
+        const auto effects = std::move(waiting.front().second);
+        waiting.pop_front();
+        for (const Effect& effect : effects) perform(effect);
+      }
+    }
+  }
+
+  void perform(const Effect& effect) {
+    std::visit([this](const auto& value) { carry_out(value); }, effect);
+  }
+  void carry_out(const SendToHost& send) {
+    if (orders->send(send.connection, encode(send.envelope)) == posix::Sent::queue_full) {
+      spdlog::warn("a host reads too slowly: a message to it was dropped");
+    }
+  }
+  void carry_out(const TellClient& tell) {
+    if (!operators->tell(tell.client.connection, tell.client.request, tell.event)) {
+      core.on_client_gone(tell.client.connection);
+    }
+  }
+  void carry_out(const StartBuild& build) { builds.post(build.request); }
+  void carry_out(const AdmitKey& admit) {
+    gate.allow(admit.public_key, admit.host);
+    bulk_gate.allow(admit.public_key, admit.host);
+    spdlog::info("key {} may connect as {}", to_hex(admit.public_key).substr(0, 16), admit.host);
+  }
+  void carry_out(const RefuseKey& refuse) {
+    gate.revoke(refuse.public_key);
+    bulk_gate.revoke(refuse.public_key);
+  }
+  void carry_out(const ReadHistory& read) {
+    const auto lines = reader.history(read.application, read.most);
+    carry_out(TellClient{read.client,
+                         lines ? operate::render_history(*lines, now()) : operate::error_event(lines.error().text, 1)});
+  }
+  void carry_out(const Announce& news) {
+    spdlog::info("{}: {}", news.application, news.text);
+    if (settings.announce.empty()) return;
+    if (const auto run = operate::announce(settings.announce, news.kind, news.application, news.text); !run) {
+      spdlog::warn("{}", run.error().text);
+    }
+  }
+
+  void take_host_messages() {
+    for (int i = 0; i < kMessagesPerTurn; ++i) {
+      const auto received = orders->receive();
+      if (!received) return;
+      const auto envelope = decode(received->header, received->body);
+      if (!envelope) {
+        if (malformed++ % 1'000 == 0) {
+          spdlog::warn("{} sent a bad message: {}", printable(received->user_id), envelope.error().text);
+        }
+        orders->send(received->connection, encode({.header = {.protocol = limits::kProtocolNewest},
+                                                   .message = Problem{envelope.error().text}}));
+        continue;
+      }
+      gather(core.on_host_message({received->user_id, received->connection, received->peer_address}, *envelope, now()));
+    }
+  }
+
+  void take_requests() {
+    while (const auto asked = operators->receive()) {
+      std::vector<operate::PendingKey> pending;
+      for (const auto& key : gate.pending()) {
+        pending.push_back({key.public_key, key.address, key.tries, key.last_wall_ms});
+      }
+      gather(core.on_request({asked->connection, asked->request}, asked->caller, asked->body, pending, now()));
+    }
+  }
+
+  void take_builds() {
+    while (const auto built = builds.take()) gather(core.on_built(built->application, built->result, now()));
+  }
+
+  void tick() {
+    const Now at = now();
+    if (at.steady < next_tick) return;
+    next_tick = at.steady + kTick;
+    gather(core.on_tick(at));
+    posix::notify_watchdog();
+  }
+
+  Result<void> bind(const posix::CurveKeys& keys);
+};
+
+Result<void> DaemonLoop::Parts::bind(const posix::CurveKeys& keys) {
+  auto operator_socket = operate::OperatorSocket::bind(context, settings.run_dir, settings.operators_group);
+  if (!operator_socket) return std::unexpected(operator_socket.error());
+  operators.emplace(std::move(*operator_socket));
+
+  auto content_socket = publish::ContentSocket::start(
+      bulk_context, {.endpoint = tcp_endpoint(settings.listen, settings.content_port), .keys = keys},
+      posix::ObjectReader{settings.state_dir});
+  if (!content_socket) return std::unexpected(content_socket.error());
+  content.emplace(std::move(*content_socket));
+
+  auto orders_socket =
+      posix::ServerSocket::bind(context, {.endpoint = tcp_endpoint(settings.listen, settings.orders_port),
+                                          .curve = keys,
+                                          .frame_bytes_max = limits::kControlFrameBytesMax,
+                                          .high_water_mark = limits::kHighWaterMark});
+  if (!orders_socket) return std::unexpected(orders_socket.error());
+  orders.emplace(std::move(*orders_socket));
+  return {};
+}
+
+DaemonLoop::DaemonLoop(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+DaemonLoop::DaemonLoop(DaemonLoop&&) noexcept = default;
+DaemonLoop& DaemonLoop::operator=(DaemonLoop&&) noexcept = default;
+DaemonLoop::~DaemonLoop() = default;
+
+Result<DaemonLoop> DaemonLoop::open(const ControllerSettings& settings) {
+  const std::filesystem::path state_dir = settings.state_dir;
+  if (auto made = posix::make_folders(state_dir, 0700); !made) return std::unexpected(made.error());
+  if (auto made = posix::make_folders(settings.run_dir, 0750); !made) return std::unexpected(made.error());
+  auto lock = posix::LockFile::acquire(state_dir / "lock");
+  if (!lock) {
+    return failure(lock.error(),
+                   fmt::format("another serin-controller uses {}: stop it first, or give this one its own "
+                               "state_dir",
+                               settings.state_dir));
+  }
+  auto curve = posix::load_or_make_curve_keys(state_dir / "keys" / "controller");
+  if (!curve) return std::unexpected(curve.error());
+  auto signing = posix::load_or_make_signing_key(state_dir / "keys" / "release");
+  if (!signing) return std::unexpected(signing.error());
+  auto writer = StateDb::open(state_dir / "serin.db");
+  if (!writer) return std::unexpected(writer.error());
+  auto anchor = open_clock(*writer);
+  if (!anchor) return std::unexpected(anchor.error());
+  auto stored = writer->load();
+  if (!stored) return std::unexpected(stored.error());
+  auto reader = StateDb::open(state_dir / "serin.db");
+  if (!reader) return std::unexpected(reader.error());
+  auto releases = release::ReleaseDir::open(state_dir);
+  if (!releases) return std::unexpected(releases.error());
+
+  const Now now{posix::anchored_time(*anchor), posix::wall_time()};
+  ControllerCore core(settings, std::move(*signing), std::move(*stored), to_hex(posix::random_bytes(8)),
+                      random_session(), now);
+  auto parts = std::make_unique<Parts>(settings, std::move(*lock), std::move(*anchor), std::move(*reader),
+                                       std::move(*writer), std::move(*releases), std::move(core));
+  if (auto bound = parts->bind(*curve); !bound) return std::unexpected(bound.error());
+  return DaemonLoop(std::move(parts));
+}
+
+void DaemonLoop::run() {
+  Parts& parts = *parts_;
+  parts.gather(parts.core.start(parts.now()));
+  posix::notify_ready(fmt::format("{} hosts known, listening on {}", parts.core.state().roster.hosts().size(),
+                                  parts.orders->endpoint()));
+  spdlog::info("serin-controller {} listens: orders {}, content {}, operators {}", SERIN_VERSION,
+               parts.orders->endpoint(), parts.content->endpoint(), parts.operators->path().string());
+  while (!parts.stop) {
+    parts.commit_gathered();
+    const auto timeout = std::max(Duration{1}, std::min<Duration>(kTick, parts.next_tick - parts.now().steady));
+    posix::wait_readable(
+        {parts.signals.fd(), parts.orders->fd(), parts.operators->fd(), parts.store.fd(), parts.builds.fd()}, timeout);
+    while (parts.signals.take()) parts.stop = true;
+    parts.take_store_news();
+    parts.take_host_messages();
+    parts.take_requests();
+    parts.take_builds();
+    parts.tick();
+  }
+  parts.commit_gathered();
+  posix::notify_stopping();
+  spdlog::info("stopping: hosts go on with what they run, deployments go on at the next start");
+}
+
+Result<std::string> public_keys_text(const std::filesystem::path& state_dir) {
+  const auto curve = posix::load_or_make_curve_keys(state_dir / "keys" / "controller");
+  if (!curve) return std::unexpected(curve.error());
+  const auto signing = posix::load_or_make_signing_key(state_dir / "keys" / "release");
+  if (!signing) return std::unexpected(signing.error());
+  return fmt::format("controller_keys = [\"{}\"]\nrelease_keys = [\"{}\"]\n", to_hex(curve->public_key),
+                     to_hex(signing->public_key));
+}
+
+}  // namespace serin::controller

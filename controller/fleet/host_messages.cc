@@ -1,0 +1,197 @@
+#include "controller/fleet/host_messages.h"
+
+#include <fmt/format.h>
+
+#include "controller/rollout/catch_up.h"
+#include "controller/rollout/deployments.h"
+#include "protocol/limits.h"
+
+namespace serin::fleet {
+
+namespace {
+
+using controller::ControllerState;
+using controller::Turn;
+
+void answer(const Origin& from, std::uint64_t session, std::uint64_t reply_to, Message message, Turn& turn) {
+  Envelope envelope{.header = {.protocol = limits::kProtocolNewest, .session = session, .reply_to = reply_to},
+                    .message = std::move(message)};
+  turn.effect(controller::SendToHost{from.connection, std::move(envelope)});
+}
+
+/// Moves the rollouts that have this host in their plan.
+template <class MakeEvent>
+void move_rollouts_of(ControllerState& state, const HostName& host, Now now, Turn& turn, const MakeEvent& make_event) {
+  std::vector<ApplicationName> applications;
+  for (const auto& [application, active] : state.active) {
+    if (active.index_of.contains(host)) applications.push_back(application);
+  }
+  for (const ApplicationName& application : applications) {
+    ApplicationStatus status{.application = application};
+    if (const Host* known = state.roster.find(host); known != nullptr) {
+      const auto found = known->applications.find(application);
+      if (found != known->applications.end()) status = found->second;
+    }
+    rollout::move_rollout(state, application, make_event(status), now, turn);
+  }
+}
+
+void refresh_trust_of(ControllerState& state, const HostName& host, Now now) {
+  for (const auto& [application, settings] : state.settings.applications) {
+    rollout::refresh_trust(state, application, host, now);
+  }
+}
+
+void take_hello(ControllerState& state, const Origin& from, const Hello& hello, std::uint64_t request, Now now,
+                Turn& turn) {
+  if (hello.protocol_min > limits::kProtocolNewest || hello.protocol_max < limits::kProtocolOldest) {
+    answer(
+        from, 0, request,
+        Problem{fmt::format("protocol: the agent speaks {} to {}, this controller {} to {}; upgrade the older one",
+                            hello.protocol_min, hello.protocol_max, limits::kProtocolOldest, limits::kProtocolNewest)},
+        turn);
+    return;
+  }
+  const auto outcome = state.roster.hello(from.host, hello, from.connection, from.address, state.next_session, now);
+  if (!outcome.welcome) {
+    answer(from, 0, request, Problem{outcome.refusal}, turn);
+    return;
+  }
+  if (outcome.session == state.next_session) ++state.next_session;
+  state.ledger.begin_session(from.host, hello.clock_ms, now);
+  state.roster.update(from.host, hello.applications, hello.wall_ms - now.wall.time_since_epoch().count());
+  const auto hosts = static_cast<std::int64_t>(state.roster.hosts().size());
+  answer(from, outcome.session, request,
+         Welcome{.protocol = std::min<std::uint16_t>(hello.protocol_max, limits::kProtocolNewest),
+                 .controller = state.instance,
+                 .host = from.host,
+                 .session = outcome.session,
+                 .heartbeat_ms = static_cast<std::uint32_t>(state.settings.heartbeat.count()),
+                 .lease_ms = static_cast<std::uint32_t>(state.settings.lease.count()),
+                 .spread_ms = static_cast<std::uint32_t>(hosts * 1'000 / 200),
+                 .content_port = state.settings.content_port,
+                 .report_since = state.ledger.wanted_since(from.host)},
+         turn);
+  refresh_trust_of(state, from.host, now);
+  move_rollouts_of(state, from.host, now, turn, [&](const ApplicationStatus& status) -> rollout::Event {
+    return rollout::HostConnected{from.host, status};
+  });
+  // The host sends outcomes that were not acknowledged after this hello: catching up waits for its first heartbeat.
+}
+
+void take_heartbeat(ControllerState& state, const Origin& from, const Heartbeat& heartbeat, const Header& header,
+                    Now now, Turn& turn) {
+  state.roster.update(from.host, heartbeat.applications, heartbeat.wall_ms - now.wall.time_since_epoch().count());
+  const auto position = state.ledger.position(from.host);
+  answer(from, header.session, header.request, HeartbeatReply{position.run, position.sequence}, turn);
+  refresh_trust_of(state, from.host, now);
+  move_rollouts_of(state, from.host, now, turn, [&](const ApplicationStatus& status) -> rollout::Event {
+    return rollout::HostReported{from.host, status};
+  });
+  rollout::catch_up_host(state, from.host, now, turn);
+}
+
+void take_report(ControllerState& state, const Origin& from, const Report& report, Now now, Turn& turn) {
+  const auto changed = state.ledger.record(from.host, report, now);
+  if (!state.read_only.empty()) return;
+  // A second that was stored already and came late or again is stored again.
+  std::map<ApplicationName, controller::StoreSamples> rows;
+  for (const ChangedSample& change : changed) {
+    const auto active = state.active.find(change.application);
+    if (active == state.active.end() || !active->second.index_of.contains(from.host)) continue;
+    if (change.sample.second >= active->second.samples_stored_until) continue;
+    rows[change.application].deployment = active->second.rollout.id;
+    rows[change.application].samples.push_back(change.sample);
+  }
+  for (auto& [application, row] : rows) turn.record(std::move(row));
+}
+
+void take_outcome(ControllerState& state, const Origin& from, const Outcome& outcome, const Header& header, Now now,
+                  Turn& turn) {
+  if (ApplicationStatus* status = state.roster.application(from.host, outcome.application); status != nullptr) {
+    status->live_release = outcome.live_release;
+    status->live_root = outcome.live_root;
+    status->last_order = std::max(status->last_order, outcome.order);
+    switch (outcome.result) {
+      case StepResult::staged:
+        status->state = HostState::staged;
+        break;
+      case StepResult::loaded:
+        status->state = HostState::loaded;
+        break;
+      case StepResult::taken_back:
+        status->state = HostState::taken_back;
+        break;
+      case StepResult::broken:
+        status->state = HostState::broken;
+        break;
+      case StepResult::unchanged:
+      case StepResult::discarded:
+      case StepResult::unknown:
+        break;
+    }
+  }
+  const auto active = state.active.find(outcome.application);
+  if (active != state.active.end() && active->second.rollout.id == outcome.order.deployment) {
+    rollout::move_rollout(state, outcome.application, rollout::HostFinished{from.host, outcome}, now, turn);
+  } else {
+    rollout::catch_up_outcome(state, from.host, outcome, now);
+  }
+  rollout::refresh_trust(state, outcome.application, from.host, now);
+  answer(from, header.session, header.request, OutcomeReply{outcome.application, outcome.order}, turn);
+}
+
+/// A host that could not even read an order names it by its request number.
+void take_problem(ControllerState& state, const Origin& from, const Problem& problem, std::uint64_t request, Now now,
+                  Turn& turn) {
+  for (const auto& [application, active] : state.active) {
+    const auto index = active.index_of.find(from.host);
+    if (index == active.index_of.end()) continue;
+    const rollout::PlanHost& host = active.rollout.hosts[index->second];
+    const OrderId order{active.rollout.id, host.sequence};
+    if (rollout::request_number(order) != request) continue;
+    const Outcome refused{.application = application,
+                          .order = order,
+                          .action = host.ordered,
+                          .result = StepResult::unchanged,
+                          .step = "read the order",
+                          .output = problem.text};
+    rollout::move_rollout(state, ApplicationName{application}, rollout::HostFinished{from.host, refused}, now, turn);
+    return;
+  }
+}
+
+}  // namespace
+
+void take_host_message(ControllerState& state, const Origin& from, const Envelope& envelope, Now now, Turn& turn) {
+  const Header& header = envelope.header;
+  if (const auto* hello = std::get_if<Hello>(&envelope.message)) {
+    take_hello(state, from, *hello, header.request, now, turn);
+    return;
+  }
+  if (!state.roster.heard(from.host, header.session, from.connection, now)) {
+    answer(from, 0, header.request, Resync{"this session is not the present one: say hello"}, turn);
+    return;
+  }
+  if (const auto* heartbeat = std::get_if<Heartbeat>(&envelope.message)) {
+    take_heartbeat(state, from, *heartbeat, header, now, turn);
+  } else if (const auto* report = std::get_if<Report>(&envelope.message)) {
+    take_report(state, from, *report, now, turn);
+  } else if (const auto* outcome = std::get_if<Outcome>(&envelope.message)) {
+    take_outcome(state, from, *outcome, header, now, turn);
+  } else if (const auto* problem = std::get_if<Problem>(&envelope.message)) {
+    take_problem(state, from, *problem, header.reply_to, now, turn);
+  } else {
+    answer(from, header.session, header.request, Problem{"this message does not come from an agent"}, turn);
+  }
+}
+
+void tick_hosts(ControllerState& state, Now now, Turn& turn) {
+  for (const HostName& host : state.roster.tick(now)) {
+    if (state.roster.find(host)->presence == Presence::connected) continue;
+    move_rollouts_of(state, host, now, turn,
+                     [&](const ApplicationStatus&) -> rollout::Event { return rollout::HostGone{host}; });
+  }
+}
+
+}  // namespace serin::fleet

@@ -1,0 +1,100 @@
+#include "controller/operate/operator_socket.h"
+
+#include <fmt/format.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+
+#include "protocol/limits.h"
+#include "protocol/posix/files.h"
+
+namespace serin::operate {
+
+namespace {
+
+constexpr std::size_t kIpcPathBytesMax = 107;
+
+/// user_id is "UID:GID:PID", from the kernel.
+Caller caller_of(const std::string& user_id) {
+  Caller caller{.uid = 65534, .name = "nobody"};
+  std::uint32_t uid = 0;
+  if (std::from_chars(user_id.data(), user_id.data() + user_id.size(), uid).ec != std::errc{}) return caller;
+  caller.uid = uid;
+  const passwd* entry = ::getpwuid(uid);  // NOLINT(concurrency-mt-unsafe): one thread asks for users
+  caller.name = entry == nullptr ? fmt::format("uid {}", uid) : entry->pw_name;
+  return caller;
+}
+
+Result<void> share_with_group(const std::filesystem::path& path, const std::string& group) {
+  if (group.empty()) {
+    if (::chmod(path.c_str(), 0600) != 0) return std::unexpected(posix::errno_error("chmod " + path.string(), errno));
+    return {};
+  }
+  const auto* entry = ::getgrnam(group.c_str());  // NOLINT(concurrency-mt-unsafe): one thread asks for groups
+  if (entry == nullptr) {
+    return failure(ErrorKind::not_found,
+                   fmt::format("operators_group: there is no group '{}' on this machine: create it "
+                               "(groupadd --system {}) or set operators_group = \"\"",
+                               group, group));
+  }
+  if (::chown(path.c_str(), static_cast<uid_t>(-1), entry->gr_gid) != 0) {
+    return std::unexpected(
+        posix::errno_error(fmt::format("give {} to group {} (is the daemon a member?)", path.string(), group), errno));
+  }
+  if (::chmod(path.c_str(), 0660) != 0) return std::unexpected(posix::errno_error("chmod " + path.string(), errno));
+  return {};
+}
+
+}  // namespace
+
+Result<OperatorSocket> OperatorSocket::bind(posix::LinkContext& context, const std::filesystem::path& run_dir,
+                                            const std::string& group) {
+  const std::filesystem::path path = run_dir / "operator.sock";
+  if (path.string().size() > kIpcPathBytesMax) {
+    return failure(ErrorKind::invalid,
+                   fmt::format("run_dir: {} is longer than the {} bytes that a socket's path may have", path.string(),
+                               kIpcPathBytesMax));
+  }
+  ::unlink(path.c_str());
+  const mode_t before = ::umask(0177);
+  auto socket = posix::ServerSocket::bind(context, {.endpoint = "ipc://" + path.string(),
+                                                    .curve = std::nullopt,
+                                                    .frame_bytes_max = limits::kOperatorFrameBytesMax,
+                                                    .high_water_mark = limits::kHighWaterMark});
+  ::umask(before);
+  if (!socket) return std::unexpected(socket.error());
+  if (auto shared = share_with_group(path, group); !shared) return std::unexpected(shared.error());
+  return OperatorSocket(std::move(*socket), path);
+}
+
+std::optional<OperatorSocket::Asked> OperatorSocket::receive() {
+  while (auto received = socket_.receive()) {
+    auto envelope = decode(received->header, received->body);
+    if (!envelope) {
+      tell(received->connection, 0,
+           error_event(fmt::format("the daemon could not read the request: {}", envelope.error().text), 1));
+      continue;
+    }
+    auto* request = std::get_if<OperatorRequest>(&envelope->message);
+    if (request == nullptr) {
+      tell(received->connection, envelope->header.request, error_event("this is no request of an operator", 1));
+      continue;
+    }
+    return Asked{.connection = std::move(received->connection),
+                 .request = envelope->header.request,
+                 .caller = caller_of(received->user_id),
+                 .body = std::move(*request)};
+  }
+  return std::nullopt;
+}
+
+bool OperatorSocket::tell(const std::string& connection, std::uint64_t request, const OperatorEvent& event) {
+  return socket_.send(connection, encode({.header = {.protocol = limits::kProtocolNewest, .reply_to = request},
+                                          .message = event})) != posix::Sent::peer_gone;
+}
+
+}  // namespace serin::operate

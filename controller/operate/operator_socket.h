@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "controller/operate/commands.h"
+#include "protocol/posix/link_socket.h"
+
+namespace serin::operate {
+
+/// The daemon's side of RUN_DIR/operator.sock: who asks is the peer's uid, by the kernel's word. Group-owned, mode
+/// 0660; the caller holds the daemon's lock, so that a leftover socket can be replaced. Belongs to the loop's thread.
+class OperatorSocket {
+ public:
+  /// An empty group leaves the socket to the daemon's own user. `not_found` when the group does not exist.
+  static Result<OperatorSocket> bind(posix::LinkContext& context, const std::filesystem::path& run_dir,
+                                     const std::string& group);
+
+  struct Asked {
+    std::string connection;
+    std::uint64_t request = 0;
+    Caller caller;
+    OperatorRequest body;
+  };
+  /// The next request; bad ones are answered here.
+  std::optional<Asked> receive();
+  /// False when the client is gone.
+  bool tell(const std::string& connection, std::uint64_t request, const OperatorEvent& event);
+  [[nodiscard]] int fd() const { return socket_.fd(); }
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  OperatorSocket(posix::ServerSocket socket, std::filesystem::path path)
+      : socket_(std::move(socket)), path_(std::move(path)) {}
+  posix::ServerSocket socket_;
+  std::filesystem::path path_;
+};
+
+}  // namespace serin::operate

@@ -1,0 +1,340 @@
+#include "controller/operate/render.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "controller/operate/table.h"
+#include "controller/rollout/cohort.h"
+#include "protocol/limits.h"
+#include "protocol/text.h"
+
+namespace serin::operate {
+
+namespace {
+
+using controller::ControllerState;
+using controller::KnownRelease;
+using Json = nlohmann::json;
+using namespace std::chrono_literals;
+
+constexpr std::int64_t kRateSeconds = 10;
+
+std::string dump(const Json& document) {
+  return document.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+OperatorEvent make_event(std::string kind, std::string text, const Json& document) {
+  return {.final = true, .exit_code = 0, .kind = std::move(kind), .text = std::move(text), .json = dump(document)};
+}
+
+std::string release_text(ReleaseNumber number) {
+  return number == 0 ? "-" : fmt::format("r{}", number);
+}
+
+std::string local_time(std::int64_t wall_ms) {
+  if (wall_ms == 0) return "-";
+  return fmt::format("{:%Y-%m-%d %H:%M:%S}", fmt::localtime(static_cast<std::time_t>(wall_ms / 1'000)));
+}
+
+std::string group_of(const controller::ApplicationSettings& settings, const fleet::Host& host) {
+  if (rollout::belongs(settings.canary, host.record.name, host.record.labels)) return "canary";
+  if (rollout::belongs(settings.proxies, host.record.name, host.record.labels)) return "proxy";
+  return "fleet";
+}
+
+/// One host's line of the status table, before it becomes text or JSON.
+struct HostLine {
+  HostName name;
+  std::string group, presence, state, note;
+  ReleaseNumber release = 0;
+  std::optional<double> error_rate;
+  std::optional<Duration> seen;
+  bool runs_wanted = false;
+};
+
+void add_note(std::string& note, const std::string& text) {
+  note += (note.empty() ? "" : "; ") + text;
+}
+
+HostLine host_line(const ControllerState& state, const controller::ApplicationSettings& settings,
+                   const fleet::Host& host, Now now) {
+  HostLine line{.name = host.record.name, .group = group_of(settings, host)};
+  line.presence = name_of(host.presence);
+  if (host.last_heard) line.seen = now.steady - *host.last_heard;
+  if (!host.conflict.empty()) add_note(line.note, host.conflict);
+  const auto status = host.applications.find(settings.name);
+  const KnownRelease* wanted = controller::wanted_release(state, settings.name);
+  if (status == host.applications.end()) {
+    line.state = "unknown";
+    if (host.presence == fleet::Presence::connected) {
+      add_note(line.note, fmt::format("its agent.toml has no [application.{}]", settings.name));
+    }
+    return line;
+  }
+  line.state = name_of(status->second.state);
+  line.release = status->second.live_release;
+  line.runs_wanted = wanted != nullptr && status->second.live_root == wanted->release.root;
+  line.error_rate = state.ledger.error_rate(host.record.name, settings.name, now.steady, kRateSeconds);
+  if (!status->second.blind.empty()) add_note(line.note, "BLIND: " + printable(status->second.blind, 160));
+  if (host.session && (host.session->wall_offset_ms > 2'000 || host.session->wall_offset_ms < -2'000)) {
+    add_note(line.note, fmt::format("its clock is {} {}",
+                                    duration_text(Duration{std::abs(host.session->wall_offset_ms) / 1'000 * 1'000}),
+                                    host.session->wall_offset_ms > 0 ? "ahead" : "behind"));
+  }
+  const auto catching_up = state.catching_up.find({host.record.name, settings.name});
+  if (catching_up != state.catching_up.end()) {
+    add_note(line.note, catching_up->second.failures == 0
+                            ? "catching up"
+                            : fmt::format("catching up failed {} times", catching_up->second.failures));
+  }
+  return line;
+}
+
+std::string error_rate_text(const HostLine& line) {
+  return line.error_rate ? fmt::format("{:.2f}", *line.error_rate) : "-";
+}
+
+std::string host_table(const std::vector<HostLine>& lines) {
+  Table table{{"HOST", "GROUP", "STATE", "RELEASE", "SEEN", "ERRORS/S", "NOTE"}};
+  for (const HostLine& line : lines) {
+    std::string state = line.state;
+    if (line.presence != "connected") state = line.presence + (line.state == "unknown" ? "" : " (" + line.state + ")");
+    table.add({line.name, line.group, state, release_text(line.release), line.seen ? age_text(*line.seen) : "never",
+               error_rate_text(line), line.note});
+  }
+  return table.text();
+}
+
+Json host_json(const HostLine& line) {
+  Json json{{"host", line.name},   {"group", line.group},     {"presence", line.presence},
+            {"state", line.state}, {"release", line.release}, {"runs_wanted", line.runs_wanted},
+            {"note", line.note}};
+  json["errors_per_second"] = line.error_rate ? Json(*line.error_rate) : Json(nullptr);
+  json["seen_ms_ago"] = line.seen ? Json(line.seen->count()) : Json(nullptr);
+  return json;
+}
+
+Json verdict_json(const judge::Verdict& verdict) {
+  Json hosts = Json::array();
+  for (const judge::HostFinding& host : verdict.hosts) {
+    hosts.push_back({{"host", host.host},
+                     {"errors_per_second_before", host.rate_before},
+                     {"errors_per_second_after", host.rate_after},
+                     {"limit", host.limit},
+                     {"over", host.over},
+                     {"trouble", printable(host.trouble)}});
+  }
+  return {{"answer", name_of(verdict.answer)}, {"judge", verdict.judge},     {"reason", verdict.reason},
+          {"text", printable(verdict.text)},   {"seconds", verdict.seconds}, {"hosts", hosts}};
+}
+
+Json rollout_json(const rollout::Rollout& rollout) {
+  const rollout::Counts counts = count_hosts(rollout);
+  Json json{{"deployment", rollout.id},
+            {"application", rollout.application},
+            {"release", rollout.release},
+            {"owner", rollout.owner},
+            {"message", printable(rollout.message, limits::kMessageBytesKept)},
+            {"force", rollout.force && !rollout.rollback},
+            {"rollback", rollout.rollback},
+            {"phase", name_of(rollout.phase)},
+            {"stage", rollout.stages.empty() ? "" : rollout.stages[rollout.stage].name},
+            {"reason", printable(rollout.reason)},
+            {"hosts", counts.total},
+            {"ok", counts.ok},
+            {"failed", counts.failed},
+            {"in_flight", counts.in_flight},
+            {"left", counts.left},
+            {"absent", counts.absent}};
+  json["verdict"] = rollout.verdict ? verdict_json(*rollout.verdict) : Json(nullptr);
+  return json;
+}
+
+std::string countdown_text(const rollout::Rollout& rollout, Now now) {
+  if (rollout.phase != rollout::Phase::soaking || !rollout.soak_from) return {};
+  const auto left = std::chrono::ceil<std::chrono::seconds>(rollout.wait - (now.steady - *rollout.soak_from));
+  if (left <= 0s) return ", waiting for the last reports";
+  return fmt::format(", verdict in {} s", left.count());
+}
+
+std::string progress_text(const rollout::Rollout& rollout, Now now) {
+  const rollout::Counts counts = count_hosts(rollout);
+  std::string where{name_of(rollout.phase)};
+  if (rollout.phase == rollout::Phase::rolling) where = rollout.stages[rollout.stage].name;
+  if (rollout.phase == rollout::Phase::soaking) where = "canaries soak";
+  if (rollout.phase == rollout::Phase::going_back) where = "taking back";
+  return fmt::format("{} r{} {}: ok {}, failed {}, in flight {}, left {}{}{}", rollout.application, rollout.release,
+                     where, counts.ok, counts.failed, counts.in_flight, counts.left,
+                     counts.absent == 0 ? "" : fmt::format(", away {}", counts.absent), countdown_text(rollout, now));
+}
+
+std::string application_headline(const ControllerState& state, const ApplicationName& application, Now now) {
+  const KnownRelease* wanted = controller::wanted_release(state, application);
+  if (wanted == nullptr) return fmt::format("{}: nothing is released yet", application);
+  const auto age = now.wall - WallTime{std::chrono::seconds{wanted->release.created_s}};
+  return fmt::format("{}: r{} ({}) is released{}; built by {} {} ago: {}", application, wanted->release.number,
+                     wanted->release.root.brief(),
+                     wanted->trust == controller::Trust::trusted
+                         ? ""
+                         : fmt::format(" ({}: not yet trusted as a baseline)", name_of(wanted->trust)),
+                     wanted->release.author, age_text(age), printable(wanted->release.message, 120));
+}
+
+}  // namespace
+
+std::string json_string(std::string_view text) {
+  return dump(Json(std::string{text}));
+}
+
+OperatorEvent render_status(const ControllerState& state, const ApplicationName& application, Now now) {
+  const auto& settings = state.settings.applications.at(application);
+  std::vector<HostLine> lines;
+  for (const auto& [name, host] : state.roster.hosts()) {
+    if (rollout::belongs(settings.hosts, name, host.record.labels))
+      lines.push_back(host_line(state, settings, host, now));
+  }
+  std::stable_sort(lines.begin(), lines.end(), [](const HostLine& a, const HostLine& b) {
+    return (a.state == "broken") > (b.state == "broken");  // what needs a person comes first
+  });
+  std::string text;
+  if (!state.read_only.empty()) text += fmt::format("READ ONLY: {}: deploys are refused\n", state.read_only);
+  text += application_headline(state, application, now) + "\n";
+  Json json{{"event", "status"}, {"application", application}, {"read_only", state.read_only}};
+  const KnownRelease* wanted = controller::wanted_release(state, application);
+  json["wanted"] = wanted == nullptr ? Json(nullptr)
+                                     : Json{{"release", wanted->release.number},
+                                            {"root", wanted->release.root.hex()},
+                                            {"trust", name_of(wanted->trust)}};
+  json["deployment"] = nullptr;
+  if (const auto active = state.active.find(application); active != state.active.end()) {
+    const rollout::Rollout& rollout = active->second.rollout;
+    text += fmt::format("deployment {} by {}: {}\n", rollout.id, rollout.owner, progress_text(rollout, now));
+    if (!rollout.reason.empty()) text += "  " + printable(rollout.reason) + "\n";
+    if (rollout.phase == rollout::Phase::held) {
+      const auto left = rollout.hold_limit - (now.steady - rollout.phase_since);
+      text += fmt::format("  held: serin continue | serin abort | serin rollback; {} in {}\n",
+                          rollout.on_hold_end == controller::OnHoldEnd::abort ? "taken back" : "stays held",
+                          age_text(std::max(left, Duration{0})));
+    }
+    json["deployment"] = rollout_json(rollout);
+  } else if (const auto latest = state.latest.find(application); latest != state.latest.end()) {
+    text += fmt::format("last: {}\n", summary(latest->second));
+    json["last"] = rollout_json(latest->second);
+    json["last"]["ending"] = name_of(latest->second.ending);
+  }
+  const auto behind = std::count_if(lines.begin(), lines.end(), [](const HostLine& line) { return !line.runs_wanted; });
+  if (wanted != nullptr && !state.active.contains(application) && behind > 0) {
+    text += fmt::format("{} of {} hosts do not run r{}\n", behind, lines.size(), wanted->release.number);
+  }
+  text += lines.empty() ? "no host: start serin-agent on one, then `serin hosts`\n" : host_table(lines);
+  json["hosts"] = Json::array();
+  for (const HostLine& line : lines) json["hosts"].push_back(host_json(line));
+  return make_event("status", text, json);
+}
+
+OperatorEvent render_hosts(const ControllerState& state, const std::vector<PendingKey>& pending, Now now) {
+  Table table{{"HOST", "KEY", "PRESENCE", "SEEN", "ADDRESS", "AGENT", "LABELS"}};
+  Json json{{"event", "hosts"}, {"hosts", Json::array()}, {"pending", Json::array()}};
+  for (const auto& [name, host] : state.roster.hosts()) {
+    const std::string key = to_hex(host.record.public_key);
+    const std::string seen = host.last_heard ? age_text(now.steady - *host.last_heard) : "never";
+    table.add({name, key.substr(0, 16), std::string{name_of(host.presence)}, seen,
+               host.session ? host.session->address : "-",
+               host.session ? printable(host.session->agent_version, 20) : "-",
+               fmt::format("{}", fmt::join(host.record.labels, ","))});
+    json["hosts"].push_back({{"host", name},
+                             {"key", key},
+                             {"presence", name_of(host.presence)},
+                             {"labels", host.record.labels},
+                             {"controller_key", host.session ? host.session->controller_key : ""},
+                             {"conflict", host.conflict}});
+  }
+  std::string text = state.roster.hosts().empty() ? "no host is accepted yet\n" : table.text();
+  for (const auto& [name, host] : state.roster.hosts()) {
+    if (!host.conflict.empty()) text += fmt::format("CONFLICT {}: {}\n", name, host.conflict);
+  }
+  if (!pending.empty()) {
+    Table waiting{{"PENDING KEY", "ADDRESS", "TRIES", "LAST TRY"}};
+    for (const PendingKey& key : pending) {
+      waiting.add({to_hex(key.public_key), key.address, std::to_string(key.tries), local_time(key.last_wall_ms)});
+      json["pending"].push_back({{"key", to_hex(key.public_key)}, {"address", key.address}, {"tries", key.tries}});
+    }
+    text += "\n" + waiting.text() + "accept one: serin hosts accept KEY --name NAME\n";
+  }
+  return make_event("hosts", text, json);
+}
+
+OperatorEvent render_history(const std::vector<controller::HistoryLine>& lines, Now now) {
+  Table table{{"ID", "STARTED", "APPLICATION", "RELEASE", "BY", "ENDING", "HOSTS", "WHAT"}};
+  Json json{{"event", "history"}, {"deployments", Json::array()}};
+  for (const controller::HistoryLine& line : lines) {
+    const std::string kind = line.rollback ? "rollback: " : line.force ? "FORCED: " : "";
+    const std::string reason = line.reason.empty() ? "" : " [" + printable(line.reason, 120) + "]";
+    table.add({std::to_string(line.id), local_time(line.started_wall_ms), line.application, release_text(line.release),
+               line.owner, line.ending, fmt::format("{}/{}", line.hosts_ok, line.hosts),
+               kind + printable(line.message, 80) + reason});
+    json["deployments"].push_back({{"deployment", line.id},
+                                   {"application", line.application},
+                                   {"release", line.release},
+                                   {"owner", line.owner},
+                                   {"message", printable(line.message, limits::kMessageBytesKept)},
+                                   {"ending", line.ending},
+                                   {"reason", printable(line.reason)},
+                                   {"force", line.force},
+                                   {"rollback", line.rollback},
+                                   {"started_ms", line.started_wall_ms},
+                                   {"ended_ms", line.ended_wall_ms},
+                                   {"hosts", line.hosts},
+                                   {"hosts_ok", line.hosts_ok}});
+  }
+  json["now_ms"] = now.wall.time_since_epoch().count();
+  return make_event("history", lines.empty() ? "nothing was deployed yet\n" : table.text(), json);
+}
+
+OperatorEvent render_progress(const rollout::Rollout& rollout, Now now) {
+  Json json = rollout_json(rollout);
+  json["event"] = "progress";
+  OperatorEvent event = make_event("progress", progress_text(rollout, now), json);
+  event.final = false;
+  return event;
+}
+
+OperatorEvent render_diff(const release::BuildResult& built, const ApplicationName& application, ReleaseNumber base) {
+  constexpr std::size_t kLinesShown = 20;
+  const DiffSummary& sum = built.summary;
+  std::string text =
+      fmt::format("{}: {} changed, {} added, {} removed against {} ({} of new content; {} files, {} in all)",
+                  application, sum.changed, sum.added, sum.removed, release_text(base), bytes_text(sum.bytes),
+                  built.files, bytes_text(built.bytes));
+  Json changes = Json::array();
+  std::size_t shown = 0;
+  for (const PathChange& change : built.changes) {
+    const char* kind = !change.before ? "added" : !change.after ? "removed" : "changed";
+    changes.push_back({{"path", printable(change.path, limits::kPathBytesMax)}, {"change", kind}});
+    if (++shown <= kLinesShown) text += fmt::format("\n  {} {}", kind, printable(change.path));
+  }
+  if (built.changes.size() > kLinesShown) text += fmt::format("\n  … and {} more", built.changes.size() - kLinesShown);
+  Json json{{"event", "diff"},          {"application", application}, {"base", base},
+            {"root", built.root.hex()}, {"added", sum.added},         {"changed", sum.changed},
+            {"removed", sum.removed},   {"bytes", sum.bytes},         {"changes", changes}};
+  OperatorEvent event = make_event("line", text, json);
+  event.final = false;
+  return event;
+}
+
+OperatorEvent render_end(const rollout::Rollout& rollout) {
+  Json json = rollout_json(rollout);
+  json["event"] = "done";
+  json["ending"] = name_of(rollout.ending);
+  json["exit"] = exit_code(rollout);
+  json["summary"] = printable(summary(rollout), 4'096);
+  OperatorEvent event = make_event("done", printable_lines(summary(rollout)), json);
+  event.exit_code = exit_code(rollout);
+  return event;
+}
+
+}  // namespace serin::operate

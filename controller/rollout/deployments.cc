@@ -1,0 +1,283 @@
+#include "controller/rollout/deployments.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "controller/operate/render.h"
+#include "controller/rollout/evidence_window.h"
+#include "protocol/text.h"
+
+namespace serin::rollout {
+
+namespace {
+
+using controller::ActiveDeployment;
+using controller::KnownRelease;
+using controller::Trust;
+
+std::vector<Candidate> candidates_for(const ControllerState& state, const ApplicationName& application) {
+  std::vector<Candidate> candidates;
+  for (const auto& [name, host] : state.roster.hosts()) {
+    const auto status = host.applications.find(application);
+    const bool reports = status != host.applications.end();
+    candidates.push_back({.host = name,
+                          .labels = host.record.labels,
+                          .connected = host.presence == fleet::Presence::connected,
+                          .reports_application = reports,
+                          .live = reports ? status->second.live_release : 0});
+  }
+  return candidates;
+}
+
+Rollout new_rollout(ControllerState& state, const DeploymentRequest& request, Plan plan, Now now) {
+  const auto& settings = state.settings.applications.at(request.application);
+  Rollout rollout;
+  rollout.id = ++state.newest_deployment;
+  rollout.application = request.application;
+  rollout.release = request.release;
+  rollout.owner = request.owner;
+  rollout.message = request.message;
+  rollout.force = request.force || request.rollback;
+  rollout.rollback = request.rollback;
+  rollout.started_wall = now.wall;
+  rollout.wait = request.wait_ms >= 0 ? Duration{request.wait_ms} : settings.fixed.wait;
+  rollout.min_canaries = settings.min_canaries;
+  rollout.max_in_flight = rollout.force ? HostShare{0, 100.0} : settings.max_in_flight;
+  rollout.failure_limit = settings.failure_limit;
+  rollout.step_deadline = settings.step_deadline;
+  rollout.hold_limit = settings.hold_limit;
+  rollout.on_inconclusive = settings.on_inconclusive;
+  rollout.on_hold_end = settings.on_hold_end;
+  rollout.on_canary_lost = settings.on_canary_lost;
+  rollout.stages = std::move(plan.stages);
+  rollout.hosts = std::move(plan.hosts);
+  rollout.phase_since = now.steady;
+  for (PlanHost& host : rollout.hosts) {
+    const fleet::Host* known = state.roster.find(host.host);
+    host.connected = known != nullptr && known->presence == fleet::Presence::connected;
+  }
+  // A host that runs what a failed deployment left there does not go back to that, but to the release that is wanted.
+  const auto wanted = state.wanted.find(request.application);
+  const ReleaseNumber trusted_way_back = wanted == state.wanted.end() ? 0 : wanted->second;
+  for (PlanHost& host : rollout.hosts) {
+    const KnownRelease* former = controller::find_release(state, request.application, host.former);
+    if (former == nullptr || former->trust == Trust::rejected || former->trust == Trust::untried) {
+      host.former = trusted_way_back;
+    }
+  }
+  rollout.first_release =
+      std::all_of(rollout.hosts.begin(), rollout.hosts.end(), [](const PlanHost& host) { return host.former == 0; });
+  return rollout;
+}
+
+void tell_watchers(const ActiveDeployment& active, const OperatorEvent& event, Turn& turn) {
+  for (const controller::Client& client : active.watchers) turn.effect(controller::TellClient{client, event});
+}
+
+void set_trust(ControllerState& state, const ApplicationName& application, ReleaseNumber number, Trust trust, Now now,
+               Turn& turn) {
+  auto& release = state.releases[application][number];
+  if (release.trust == trust) return;
+  release.trust = trust;
+  turn.record(controller::StoreTrust{application, number, trust});
+  for (const auto& [name, host] : state.roster.hosts()) refresh_trust(state, application, name, now);
+}
+
+/// What the end of a rollout means for the application.
+void finish(ControllerState& state, const ApplicationName& application, Now now, Turn& turn) {
+  const auto active = std::move(state.active.extract(application).mapped());
+  const Rollout& rollout = active.rollout;
+  state.latest[application] = rollout;
+  state.latest_ended[application] = now.steady;
+
+  if (rollout.ending == Ending::released) {
+    state.wanted[application] = rollout.release;
+    turn.record(controller::StoreWanted{application, rollout.release});
+    const bool passed = rollout.verdict && rollout.verdict->answer == judge::Answer::pass && !rollout.forced_on;
+    const Trust before = state.releases[application][rollout.release].trust;
+    if (passed || rollout.first_release) {
+      set_trust(state, application, rollout.release, Trust::trusted, now, turn);
+    } else if (before != Trust::trusted) {
+      set_trust(state, application, rollout.release, Trust::forced, now, turn);
+    }
+  } else if (rollout.ending != Ending::superseded && !rollout.rollback) {
+    set_trust(state, application, rollout.release, Trust::rejected, now, turn);
+  }
+  tell_watchers(active, operate::render_end(rollout), turn);
+  turn.effect(controller::Announce{"finish", application, summary(rollout)});
+  for (const auto& [name, host] : state.roster.hosts()) refresh_trust(state, application, name, now);
+}
+
+void carry_out(ControllerState& state, const ApplicationName& application, const std::vector<Effect>& effects, Now now,
+               Turn& turn) {
+  ActiveDeployment& active = state.active.at(application);
+  bool finished = false;
+  for (const Effect& effect : effects) {
+    if (const auto* row = std::get_if<RecordHost>(&effect)) {
+      turn.record(controller::StorePlanHost{active.rollout.id, active.rollout.hosts[row->index], now.wall});
+    } else if (std::holds_alternative<RecordDeployment>(effect)) {
+      turn.record(controller::StoreDeployment{active.rollout});
+    } else if (const auto* send = std::get_if<SendOrder>(&effect)) {
+      const PlanHost& host = active.rollout.hosts[send->index];
+      const KnownRelease* release = controller::find_release(state, application, send->release);
+      if (release == nullptr) continue;  // a former release that is not Serin's: the plan gave none
+      if (send->action == OrderAction::activate) refresh_trust(state, application, host.host, now);
+      send_order(state, host.host,
+                 make_order(state, host.host, application, {active.rollout.id, host.sequence}, send->action, *release,
+                            send->take_back, active.rollout.step_deadline),
+                 turn);
+    } else if (const auto* line = std::get_if<TellOperator>(&effect)) {
+      tell_watchers(active, operate::line_event(line->text), turn);
+    } else if (std::holds_alternative<Finish>(effect)) {
+      finished = true;
+    }
+  }
+  if (finished) finish(state, application, now, turn);
+}
+
+void store_samples(ControllerState& state, ActiveDeployment& active, Now now, Turn& turn) {
+  // Reports of a second arrive within the next ones; a second is stored once more when it changes (host_messages.cc).
+  const std::int64_t until = second_of(now.steady) - 1;
+  if (active.samples_stored_until == 0) active.samples_stored_until = until - 120;
+  if (until <= active.samples_stored_until) return;
+  controller::StoreSamples rows{active.rollout.id, {}};
+  for (const PlanHost& host : active.rollout.hosts) {
+    auto samples = state.ledger.samples(host.host, active.rollout.application, active.samples_stored_until, until);
+    rows.samples.insert(rows.samples.end(), samples.begin(), samples.end());
+  }
+  active.samples_stored_until = until;
+  if (!rows.samples.empty()) turn.record(std::move(rows));
+}
+
+void ripen_trust(ControllerState& state, Now now, Turn& turn) {
+  for (const auto& [application, settings] : state.settings.applications) {
+    const KnownRelease* wanted = controller::wanted_release(state, application);
+    if (wanted == nullptr || wanted->trust != Trust::forced || state.active.contains(application)) continue;
+    const auto ended = state.latest_ended.find(application);
+    if (ended == state.latest_ended.end() || now.steady - ended->second < settings.trust_after) continue;
+    set_trust(state, application, wanted->release.number, Trust::trusted, now, turn);
+  }
+}
+
+}  // namespace
+
+void refresh_trust(ControllerState& state, const ApplicationName& application, const HostName& host, Now now) {
+  const fleet::Host* known = state.roster.find(host);
+  bool trusted = false;
+  if (known != nullptr) {
+    const auto status = known->applications.find(application);
+    if (status != known->applications.end() && status->second.state == HostState::loaded) {
+      const KnownRelease* live = controller::find_release(state, application, status->second.live_release);
+      trusted = live != nullptr && live->trust == Trust::trusted;
+    }
+  }
+  // Between the order to switch and the verdict a host is under test, whatever it last said of itself.
+  if (const auto active = state.active.find(application); trusted && active != state.active.end()) {
+    const auto index = active->second.index_of.find(host);
+    if (index != active->second.index_of.end()) {
+      const HostStep step = active->second.rollout.hosts[index->second].step;
+      trusted = step != HostStep::activating && step != HostStep::returning;
+    }
+  }
+  const auto key = std::pair{host, application};
+  if (trusted == state.trusted_hosts.contains(key)) return;
+  if (trusted) {
+    state.trusted_hosts.insert(key);
+    // It may have run this release for long before this daemon heard of it.
+    const Duration live_for{known->applications.at(application).live_for_ms};
+    state.ledger.trust(host, application, now.steady - live_for);
+  } else {
+    state.trusted_hosts.erase(key);
+    state.ledger.trust(host, application, std::nullopt);
+  }
+}
+
+Order make_order(const ControllerState& state, const HostName& host, const ApplicationName& application, OrderId id,
+                 OrderAction action, const KnownRelease& release, bool take_back, Duration deadline) {
+  const fleet::Host* known = state.roster.find(host);
+  return {.application = application,
+          .id = id,
+          .action = action,
+          .recipient = known == nullptr ? std::string{} : to_hex(known->record.public_key),
+          .release = release.signed_release,
+          .take_back = take_back,
+          .deadline_ms = static_cast<std::uint32_t>(std::clamp<std::int64_t>(deadline.count(), 0, UINT32_MAX))};
+}
+
+std::uint64_t request_number(const OrderId& id) {
+  return id.deployment << 24U | id.sequence;
+}
+
+void send_order(const ControllerState& state, const HostName& host, Order order, Turn& turn) {
+  const fleet::Host* known = state.roster.find(host);
+  if (known == nullptr || !known->session) return;
+  Envelope envelope{.header = {.protocol = limits::kProtocolNewest,
+                               .session = known->session->id,
+                               .request = request_number(order.id),
+                               .flags = kMustUnderstand},
+                    .message = std::move(order)};
+  turn.effect(controller::SendToHost{known->session->connection, std::move(envelope)});
+}
+
+Result<void> begin_deployment(ControllerState& state, const DeploymentRequest& request,
+                              const std::set<controller::Client>& watchers, Now now, Turn& turn) {
+  const auto& settings = state.settings.applications.at(request.application);
+  auto plan = make_plan(settings, candidates_for(state, request.application),
+                        {.force = request.force || request.rollback, .release = request.release});
+  if (!plan) return std::unexpected(plan.error());
+
+  ActiveDeployment active{.rollout = new_rollout(state, request, std::move(*plan), now), .watchers = watchers};
+  for (std::size_t i = 0; i < active.rollout.hosts.size(); ++i) {
+    const PlanHost& host = active.rollout.hosts[i];
+    active.index_of[host.host] = i;
+    if (!active.rollout.stages[host.stage].judged) continue;
+    active.baselines[host.host] = state.ledger.baseline(host.host, request.application, second_of(now.steady));
+  }
+  turn.record(controller::StoreDeployment{active.rollout});
+  for (const PlanHost& host : active.rollout.hosts) {
+    turn.record(controller::StorePlanHost{active.rollout.id, host, now.wall});
+  }
+  for (const auto& [host, tally] : active.baselines) {
+    turn.record(controller::StoreBaseline{active.rollout.id, host, tally});
+  }
+  turn.effect(controller::Announce{
+      "start", request.application,
+      fmt::format("{} {} r{} on {} hosts{}: {}", request.owner, request.rollback ? "rolls back to" : "deploys",
+                  request.release, active.rollout.hosts.size(), request.force ? " (forced)" : "",
+                  printable(request.message))});
+  std::erase_if(state.catching_up, [&](const auto& item) { return item.first.second == request.application; });
+  state.active.insert_or_assign(request.application, std::move(active));
+  move_rollout(state, request.application, Started{}, now, turn);
+  return {};
+}
+
+void move_rollout(ControllerState& state, const ApplicationName& application, const Event& event, Now now, Turn& turn) {
+  const auto active = state.active.find(application);
+  if (active == state.active.end()) return;
+  Step step = advance(std::move(active->second.rollout), event, now);
+  active->second.rollout = std::move(step.next);
+  carry_out(state, application, step.effects, now, turn);
+}
+
+void tick_deployments(ControllerState& state, Now now, Turn& turn) {
+  std::vector<ApplicationName> applications;
+  for (const auto& [application, active] : state.active) applications.push_back(application);
+  for (const ApplicationName& application : applications) {
+    move_rollout(state, application, TimePassed{}, now, turn);
+    auto active = state.active.find(application);
+    if (active != state.active.end() && active->second.rollout.phase == Phase::soaking) {
+      judge::Verdict verdict = judge_now(state, active->second, now);
+      if (verdict.answer != judge::Answer::undecided) {
+        move_rollout(state, application, JudgeAnswered{std::move(verdict)}, now, turn);
+        active = state.active.find(application);
+      }
+    }
+    if (active == state.active.end()) continue;
+    store_samples(state, active->second, now, turn);
+    tell_watchers(active->second, operate::render_progress(active->second.rollout, now), turn);
+  }
+  ripen_trust(state, now, turn);
+}
+
+}  // namespace serin::rollout

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <string>
+
+#include "controller/controller_state.h"
+#include "controller/rollout/cohort.h"
+
+/// The deployments of the controller: starts them, moves their rollouts by events, judges them, and ends them. Pure:
+/// changes the state, and adds rows and effects to the turn.
+namespace serin::rollout {
+
+using controller::ControllerState;
+using controller::Turn;
+
+/// What a deployment is to do.
+struct DeploymentRequest {
+  ApplicationName application;
+  ReleaseNumber release = 0;  ///< stored already
+  std::string owner, message;
+  bool force = false;  ///< no checks, everyone at once
+  bool rollback = false;
+  std::int64_t wait_ms = -1;  ///< overrides the configured wait
+};
+
+/// Makes the plan and the first step. `refused` names what is in the way; nothing has changed then.
+/// Precondition: no deployment of the application is active.
+Result<void> begin_deployment(ControllerState& state, const DeploymentRequest& request,
+                              const std::set<controller::Client>& watchers, Now now, Turn& turn);
+
+/// Moves the application's active rollout, if there is one.
+void move_rollout(ControllerState& state, const ApplicationName& application, const Event& event, Now now, Turn& turn);
+
+/// Once a second: deadlines, the judge, progress lines, samples to store, trust that has ripened.
+void tick_deployments(ControllerState& state, Now now, Turn& turn);
+
+/// Tells the ledger whose seconds count as trusted. Call when a host's release or a release's trust changed.
+void refresh_trust(ControllerState& state, const ApplicationName& application, const HostName& host, Now now);
+
+/// The order that goes to a host; used by catch-up too.
+Order make_order(const ControllerState& state, const HostName& host, const ApplicationName& application, OrderId id,
+                 OrderAction action, const controller::KnownRelease& release, bool take_back, Duration deadline);
+/// Header::request of an order, so that a host which cannot read it can name it.
+std::uint64_t request_number(const OrderId& id);
+/// Sends it on the host's session, if it has one.
+void send_order(const ControllerState& state, const HostName& host, Order order, Turn& turn);
+
+}  // namespace serin::rollout

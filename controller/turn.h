@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "controller/records.h"
+#include "controller/release/release_builder.h"
+#include "protocol/wire.h"
+
+/// What the controller's core asks of its loop. Values only.
+namespace serin::controller {
+
+/// One request of one CLI: events go back to it until one is final.
+struct Client {
+  std::string connection;     ///< routing id on the operator socket
+  std::uint64_t request = 0;  ///< Header::request of its OperatorRequest
+  friend auto operator<=>(const Client&, const Client&) = default;
+};
+
+struct SendToHost {
+  std::string connection;
+  Envelope envelope;
+};
+struct TellClient {
+  Client client;
+  OperatorEvent event;
+};
+/// Build in the worker; answered by ControllerCore::on_built with the same application.
+struct StartBuild {
+  release::BuildRequest request;
+};
+struct AdmitKey {
+  std::string public_key;
+  HostName host;
+};
+struct RefuseKey {
+  std::string public_key;
+};
+/// Read from the database, render, and answer the client.
+struct ReadHistory {
+  Client client;
+  ApplicationName application;
+  std::size_t most = 20;
+};
+/// Run the announce hook with these words.
+struct Announce {
+  std::string kind, application, text;
+};
+using Effect = std::variant<SendToHost, TellClient, StartBuild, AdmitKey, RefuseKey, ReadHistory, Announce>;
+
+/// What one event came to: rows to commit, then effects to carry out in order, never before the rows are durable.
+/// A turn without rows may be carried out at once.
+struct Turn {
+  std::vector<Record> records;
+  std::vector<Effect> effects;
+
+  template <class T>
+  void record(T value) {
+    records.emplace_back(std::move(value));
+  }
+  template <class T>
+  void effect(T value) {
+    effects.emplace_back(std::move(value));
+  }
+};
+
+}  // namespace serin::controller
