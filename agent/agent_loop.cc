@@ -24,6 +24,7 @@ namespace {
 
 using namespace std::chrono_literals;
 constexpr auto kTick = 250ms;
+constexpr int kReadTurns = 16;
 
 Now read_clocks() {
   return {posix::boot_time(), posix::wall_time()};
@@ -173,7 +174,9 @@ struct AgentLoop::Parts {
   /// Reads what the applications logged.
   void count() {
     for (auto& [name, follower] : followers) {
-      follower.read(read_clocks().steady, core.counter(name));
+      // Not endlessly: orders and heartbeats wait meanwhile, and what is left is read at the next tick.
+      for (int turn = 0; turn < kReadTurns && follower.read(read_clocks().steady, core.counter(name)); ++turn) {
+      }
       core.set_blind(name, follower.blind());
     }
   }

@@ -4,10 +4,14 @@ namespace serin::controller {
 
 std::string_view name_of(Trust trust) {
   switch (trust) {
-    case Trust::untried: return "untried";
-    case Trust::trusted: return "trusted";
-    case Trust::forced: return "forced";
-    case Trust::rejected: return "rejected";
+    case Trust::untried:
+      return "untried";
+    case Trust::trusted:
+      return "trusted";
+    case Trust::forced:
+      return "forced";
+    case Trust::rejected:
+      return "rejected";
   }
   return "untried";
 }

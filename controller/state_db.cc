@@ -16,30 +16,40 @@ constexpr int kBusyMs = 2'000;
 
 ErrorKind kind_of(int code) {
   switch (code & 0xff) {
-    case SQLITE_FULL: return ErrorKind::no_space;
+    case SQLITE_FULL:
+      return ErrorKind::no_space;
     case SQLITE_BUSY:
-    case SQLITE_LOCKED: return ErrorKind::busy;
+    case SQLITE_LOCKED:
+      return ErrorKind::busy;
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: return ErrorKind::corrupt;
+    case SQLITE_NOTADB:
+      return ErrorKind::corrupt;
     case SQLITE_PERM:
     case SQLITE_CANTOPEN:
-    case SQLITE_READONLY: return ErrorKind::refused;
-    default: return ErrorKind::io;
+    case SQLITE_READONLY:
+      return ErrorKind::refused;
+    default:
+      return ErrorKind::io;
   }
 }
 
 std::string remedy_for(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::no_space: return "the disk is full: free some space";
-    case ErrorKind::busy: return "another process holds it: close it (fuser shows which)";
+    case ErrorKind::no_space:
+      return "the disk is full: free some space";
+    case ErrorKind::busy:
+      return "another process holds it: close it (fuser shows which)";
     case ErrorKind::corrupt:
-      return "the file is damaged or no database: move it away and restore a backup; without one, an empty state is made at "
+      return "the file is damaged or no database: move it away and restore a backup; without one, an empty state is "
+             "made at "
              "the next start and hosts must be accepted anew";
-    case ErrorKind::refused: return "the daemon's user must be able to read and write it and its folder";
+    case ErrorKind::refused:
+      return "the daemon's user must be able to read and write it and its folder";
     case ErrorKind::invalid:
     case ErrorKind::not_found:
     case ErrorKind::io:
-    case ErrorKind::unsupported: break;
+    case ErrorKind::unsupported:
+      break;
   }
   return "see the kernel's log for disk errors";
 }
@@ -52,8 +62,7 @@ std::unexpected<Error> database_error(const std::string& file, const SQLite::Exc
 }  // namespace
 
 struct StateDb::Parts {
-  Parts(const std::string& path)
-      : file(path), database(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyMs) {}
+  Parts(const std::string& path) : file(path), database(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyMs) {}
   std::string file;
   SQLite::Database database;
   std::unique_ptr<StateTables> tables;
@@ -71,7 +80,8 @@ struct StateDb::Parts {
     } catch (const SQLite::Exception& error) {
       return database_error(file, error);
     } catch (const std::exception& error) {
-      return failure(ErrorKind::corrupt, fmt::format("database {}: a row that Serin did not write: {}", file, error.what()));
+      return failure(ErrorKind::corrupt,
+                     fmt::format("database {}: a row that Serin did not write: {}", file, error.what()));
     }
   }
 };
@@ -94,9 +104,10 @@ Result<StateDb> StateDb::open(const std::filesystem::path& file) {
                                                      file.string()));
     }
     if (version > kSchemaVersion) {
-      return failure(ErrorKind::unsupported, fmt::format("database {}: written by a newer Serin (schema {}, this one knows "
-                                                         "{}): install that version again, or restore a backup",
-                                                         file.string(), version, kSchemaVersion));
+      return failure(ErrorKind::unsupported,
+                     fmt::format("database {}: written by a newer Serin (schema {}, this one knows "
+                                 "{}): install that version again, or restore a backup",
+                                 file.string(), version, kSchemaVersion));
     }
     database.exec("PRAGMA journal_mode=WAL");
     database.exec("PRAGMA synchronous=FULL");

@@ -101,7 +101,8 @@ std::vector<ChangedSample> ReportLedger::record(const HostName& host, const Repo
       const std::int64_t at = second.second + *clock.shift_s;
       if (at > future) continue;
       clock.newest_host_second = std::max(clock.newest_host_second, second.second);
-      const bool trusted = of_host.trusted_from && start_of(at) >= *of_host.trusted_from;
+      // What a blind host counted is no baseline.
+      const bool trusted = counts.gap.empty() && of_host.trusted_from && start_of(at) >= *of_host.trusted_from;
       if (put(of_host, {at, second.errors, second.lines, trusted})) {
         changed.push_back({counts.application, {at, host, second.errors, second.lines, trusted}});
       }

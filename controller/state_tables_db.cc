@@ -1,0 +1,436 @@
+#include "controller/state_tables_db.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+namespace serin::controller {
+
+namespace {
+
+constexpr std::size_t kSamplesKeptDeployments = 200;
+
+// Text may hold any bytes, so it is bound and read as a blob wherever it comes from outside.
+void bind_bytes(SQLite::Statement& statement, int index, const std::string& bytes) {
+  statement.bind(index, static_cast<const void*>(bytes.data()), static_cast<int>(bytes.size()));
+}
+std::string bytes_of(const SQLite::Column& column) {
+  const void* blob = column.getBlob();
+  return blob == nullptr ? std::string{}
+                         : std::string(static_cast<const char*>(blob), static_cast<std::size_t>(column.getBytes()));
+}
+std::int64_t number(std::uint64_t value) {
+  return static_cast<std::int64_t>(value);
+}
+std::uint64_t unsigned_of(const SQLite::Column& column) {
+  return static_cast<std::uint64_t>(column.getInt64());
+}
+std::int64_t ms_of(SteadyTime at) {
+  return at.time_since_epoch().count();
+}
+std::int64_t ms_of(WallTime at) {
+  return at.time_since_epoch().count();
+}
+
+template <class Enum>
+Enum checked(const SQLite::Column& column, Enum last) {
+  const int value = column.getInt();
+  if (value < 0 || value > static_cast<int>(last))
+    throw std::runtime_error(fmt::format("{} = {}", column.getName(), value));
+  return static_cast<Enum>(value);
+}
+
+std::string join(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
+  return text;
+}
+std::vector<std::string> split(const std::string& text) {
+  std::vector<std::string> words;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find(' ', begin), text.size());
+    if (end > begin) words.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return words;
+}
+
+}  // namespace
+
+const char* StateTables::schema() {
+  return R"(
+CREATE TABLE setting(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE host(name TEXT PRIMARY KEY, public_key BLOB NOT NULL UNIQUE, labels TEXT NOT NULL,
+  accepted_by BLOB NOT NULL, accepted_wall_ms INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE release(application TEXT, number INTEGER, record BLOB NOT NULL, signature BLOB NOT NULL,
+  trust INTEGER NOT NULL, PRIMARY KEY(application, number)) WITHOUT ROWID;
+CREATE TABLE wanted(application TEXT PRIMARY KEY, release INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE deployment(id INTEGER PRIMARY KEY, application TEXT NOT NULL, release INTEGER NOT NULL,
+  owner BLOB NOT NULL, message BLOB NOT NULL, force INTEGER NOT NULL, rollback INTEGER NOT NULL,
+  first_release INTEGER NOT NULL, started_wall_ms INTEGER NOT NULL, settings TEXT NOT NULL, phase INTEGER NOT NULL,
+  stage INTEGER NOT NULL, phase_since_ms INTEGER NOT NULL, soak_from_ms INTEGER, forced_on INTEGER NOT NULL,
+  reason BLOB NOT NULL, ending INTEGER NOT NULL, ended_wall_ms INTEGER NOT NULL);
+CREATE INDEX deployment_of_application ON deployment(application, id);
+CREATE TABLE plan_host(deployment INTEGER, position INTEGER NOT NULL, host TEXT, stage INTEGER NOT NULL,
+  former INTEGER NOT NULL, step INTEGER NOT NULL, sequence INTEGER NOT NULL, ordered INTEGER NOT NULL,
+  touched INTEGER NOT NULL, ordered_at_ms INTEGER NOT NULL, loaded_at_ms INTEGER, detail BLOB NOT NULL,
+  PRIMARY KEY(deployment, host)) WITHOUT ROWID;
+CREATE TABLE timeline(at_wall_ms INTEGER NOT NULL, deployment INTEGER NOT NULL, host TEXT NOT NULL,
+  step INTEGER NOT NULL, sequence INTEGER NOT NULL, detail BLOB NOT NULL);
+CREATE INDEX timeline_of_host ON timeline(deployment, host);
+CREATE TABLE baseline(deployment INTEGER, host TEXT, errors INTEGER NOT NULL, lines INTEGER NOT NULL,
+  seconds INTEGER NOT NULL, PRIMARY KEY(deployment, host)) WITHOUT ROWID;
+CREATE TABLE sample(deployment INTEGER, second INTEGER, host TEXT, errors INTEGER NOT NULL, lines INTEGER NOT NULL,
+  trusted INTEGER NOT NULL, PRIMARY KEY(deployment, second, host)) WITHOUT ROWID;
+CREATE TABLE action(at_wall_ms INTEGER NOT NULL, uid INTEGER NOT NULL, who BLOB NOT NULL, verb BLOB NOT NULL,
+  application BLOB NOT NULL, detail BLOB NOT NULL);
+)";
+}
+
+SQLite::Statement& StateTables::prepared(const char* sql) {
+  auto found = statements_.find(sql);
+  if (found == statements_.end()) found = statements_.emplace(sql, SQLite::Statement(database_, sql)).first;
+  found->second.tryReset();
+  found->second.clearBindings();
+  return found->second;
+}
+
+void StateTables::store(const Record& record) {
+  std::visit([this](const auto& row) { put(row); }, record);
+}
+
+void StateTables::put(const StoreHost& row) {
+  auto& insert = prepared("INSERT OR REPLACE INTO host VALUES(?,?,?,?,?)");
+  insert.bind(1, row.record.name);
+  bind_bytes(insert, 2, row.record.public_key);
+  insert.bind(3, join(row.record.labels));
+  bind_bytes(insert, 4, row.record.accepted_by);
+  insert.bind(5, row.record.accepted_wall_ms);
+  insert.exec();
+}
+
+void StateTables::put(const RemoveHost& row) {
+  auto& remove = prepared("DELETE FROM host WHERE name=?");
+  remove.bind(1, row.name);
+  remove.exec();
+}
+
+void StateTables::put(const StoreRelease& row) {
+  auto& insert = prepared("INSERT OR REPLACE INTO release VALUES(?,?,?,?,?)");
+  insert.bind(1, row.release.application);
+  insert.bind(2, number(row.release.number));
+  bind_bytes(insert, 3, row.signed_release.record);
+  bind_bytes(insert, 4, row.signed_release.signature);
+  insert.bind(5, static_cast<int>(Trust::untried));
+  insert.exec();
+}
+
+void StateTables::put(const StoreTrust& row) {
+  auto& update = prepared("UPDATE release SET trust=? WHERE application=? AND number=?");
+  update.bind(1, static_cast<int>(row.trust));
+  update.bind(2, row.application);
+  update.bind(3, number(row.release));
+  update.exec();
+}
+
+void StateTables::put(const StoreWanted& row) {
+  auto& insert = prepared("INSERT OR REPLACE INTO wanted VALUES(?,?)");
+  insert.bind(1, row.application);
+  insert.bind(2, number(row.release));
+  insert.exec();
+}
+
+void StateTables::put(const StoreDeployment& row) {
+  const rollout::Rollout& rollout = row.rollout;
+  auto& insert = prepared("INSERT OR REPLACE INTO deployment VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+  insert.bind(1, number(rollout.id));
+  insert.bind(2, rollout.application);
+  insert.bind(3, number(rollout.release));
+  bind_bytes(insert, 4, rollout.owner);
+  bind_bytes(insert, 5, rollout.message);
+  insert.bind(6, rollout.force ? 1 : 0);
+  insert.bind(7, rollout.rollback ? 1 : 0);
+  insert.bind(8, rollout.first_release ? 1 : 0);
+  insert.bind(9, ms_of(rollout.started_wall));
+  insert.bind(10, rollout_settings_json(rollout));
+  insert.bind(11, static_cast<int>(rollout.phase));
+  insert.bind(12, rollout.stage);
+  insert.bind(13, ms_of(rollout.phase_since));
+  if (rollout.soak_from) insert.bind(14, ms_of(*rollout.soak_from));
+  insert.bind(15, rollout.forced_on ? 1 : 0);
+  bind_bytes(insert, 16, rollout.reason);
+  insert.bind(17, static_cast<int>(rollout.ending));
+  insert.bind(18, ms_of(rollout.ended_wall));
+  insert.exec();
+  if (rollout.phase == rollout::Phase::finished) prune_samples();
+}
+
+void StateTables::put(const StorePlanHost& row) {
+  const rollout::PlanHost& host = row.host;
+  auto& before = prepared("SELECT step FROM plan_host WHERE deployment=? AND host=?");
+  before.bind(1, number(row.deployment));
+  before.bind(2, host.host);
+  const bool known = before.executeStep();
+  const bool moved = known && before.getColumn(0).getInt() != static_cast<int>(host.step);
+  before.tryReset();
+
+  auto& insert = prepared(
+      "INSERT INTO plan_host VALUES(?1,(SELECT count(*) FROM plan_host WHERE "
+      "deployment=?1),?2,?3,?4,?5,?6,?7,?8,?9,?10,?11) "
+      "ON CONFLICT DO UPDATE SET stage=?3, former=?4, step=?5, sequence=?6, ordered=?7, touched=?8, ordered_at_ms=?9, "
+      "loaded_at_ms=?10, detail=?11");
+  insert.bind(1, number(row.deployment));
+  insert.bind(2, host.host);
+  insert.bind(3, host.stage);
+  insert.bind(4, number(host.former));
+  insert.bind(5, static_cast<int>(host.step));
+  insert.bind(6, host.sequence);
+  insert.bind(7, static_cast<int>(host.ordered));
+  insert.bind(8, host.touched ? 1 : 0);
+  insert.bind(9, ms_of(host.ordered_at));
+  if (host.loaded_at) insert.bind(10, ms_of(*host.loaded_at));
+  bind_bytes(insert, 11, host.detail);
+  insert.exec();
+  if (!moved) return;
+  auto& line = prepared("INSERT INTO timeline VALUES(?,?,?,?,?,?)");
+  line.bind(1, ms_of(row.at));
+  line.bind(2, number(row.deployment));
+  line.bind(3, host.host);
+  line.bind(4, static_cast<int>(host.step));
+  line.bind(5, host.sequence);
+  bind_bytes(line, 6, host.detail);
+  line.exec();
+}
+
+void StateTables::put(const StoreBaseline& row) {
+  auto& insert = prepared("INSERT OR REPLACE INTO baseline VALUES(?,?,?,?,?)");
+  insert.bind(1, number(row.deployment));
+  insert.bind(2, row.host);
+  insert.bind(3, number(row.tally.errors));
+  insert.bind(4, number(row.tally.lines));
+  insert.bind(5, number(row.tally.seconds));
+  insert.exec();
+}
+
+void StateTables::put(const StoreSamples& row) {
+  for (const fleet::Sample& sample : row.samples) {
+    auto& insert = prepared("INSERT OR REPLACE INTO sample VALUES(?,?,?,?,?,?)");
+    insert.bind(1, number(row.deployment));
+    insert.bind(2, sample.second);
+    insert.bind(3, sample.host);
+    insert.bind(4, sample.errors);
+    insert.bind(5, sample.lines);
+    insert.bind(6, sample.trusted ? 1 : 0);
+    insert.exec();
+  }
+}
+
+void StateTables::put(const StoreAction& row) {
+  auto& insert = prepared("INSERT INTO action VALUES(?,?,?,?,?,?)");
+  insert.bind(1, ms_of(row.at));
+  insert.bind(2, row.uid);
+  bind_bytes(insert, 3, row.who);
+  bind_bytes(insert, 4, row.verb);
+  bind_bytes(insert, 5, row.application);
+  bind_bytes(insert, 6, row.detail);
+  insert.exec();
+}
+
+void StateTables::prune_samples() {
+  for (const char* sql : {"DELETE FROM sample WHERE deployment <= (SELECT max(id) FROM deployment) - ?",
+                          "DELETE FROM baseline WHERE deployment <= (SELECT max(id) FROM deployment) - ?"}) {
+    auto& prune = prepared(sql);
+    prune.bind(1, number(kSamplesKeptDeployments));
+    prune.exec();
+  }
+}
+
+StoredState StateTables::load() {
+  StoredState state;
+  load_hosts(state);
+  load_releases(state);
+  load_deployments(state);
+  return state;
+}
+
+void StateTables::load_hosts(StoredState& state) {
+  auto& rows = prepared("SELECT name, public_key, labels, accepted_by, accepted_wall_ms FROM host");
+  while (rows.executeStep()) {
+    state.hosts.push_back({.name = rows.getColumn(0).getString(),
+                           .public_key = bytes_of(rows.getColumn(1)),
+                           .labels = split(rows.getColumn(2).getString()),
+                           .accepted_by = bytes_of(rows.getColumn(3)),
+                           .accepted_wall_ms = rows.getColumn(4).getInt64()});
+  }
+}
+
+void StateTables::load_releases(StoredState& state) {
+  auto& rows = prepared("SELECT record, signature, trust FROM release");
+  while (rows.executeStep()) {
+    KnownRelease known;
+    known.signed_release = {.record = bytes_of(rows.getColumn(0)), .signature = bytes_of(rows.getColumn(1))};
+    auto release = decode_release(known.signed_release.record);
+    if (!release) throw std::runtime_error(release.error().text);
+    known.release = std::move(*release);
+    known.trust = checked(rows.getColumn(2), Trust::rejected);
+    state.releases[known.release.application][known.release.number] = std::move(known);
+  }
+  auto& wanted = prepared("SELECT application, release FROM wanted");
+  while (wanted.executeStep()) state.wanted[wanted.getColumn(0).getString()] = unsigned_of(wanted.getColumn(1));
+}
+
+void StateTables::load_deployments(StoredState& state) {
+  auto& rows = prepared(
+      "SELECT id, application, release, owner, message, force, rollback, first_release, started_wall_ms, settings, "
+      "phase, "
+      "stage, phase_since_ms, soak_from_ms, forced_on, reason, ending, ended_wall_ms FROM deployment "
+      "WHERE phase<>? OR id IN (SELECT max(id) FROM deployment WHERE phase=? GROUP BY application) ORDER BY id");
+  rows.bind(1, static_cast<int>(rollout::Phase::finished));
+  rows.bind(2, static_cast<int>(rollout::Phase::finished));
+  while (rows.executeStep()) {
+    rollout::Rollout rollout;
+    rollout.id = unsigned_of(rows.getColumn(0));
+    rollout.application = rows.getColumn(1).getString();
+    rollout.release = unsigned_of(rows.getColumn(2));
+    rollout.owner = bytes_of(rows.getColumn(3));
+    rollout.message = bytes_of(rows.getColumn(4));
+    rollout.force = rows.getColumn(5).getInt() != 0;
+    rollout.rollback = rows.getColumn(6).getInt() != 0;
+    rollout.first_release = rows.getColumn(7).getInt() != 0;
+    rollout.started_wall = WallTime{Duration{rows.getColumn(8).getInt64()}};
+    read_rollout_settings(rows.getColumn(9).getString(), rollout);
+    rollout.phase = checked(rows.getColumn(10), rollout::Phase::finished);
+    rollout.stage = rows.getColumn(11).getUInt();
+    rollout.phase_since = SteadyTime{Duration{rows.getColumn(12).getInt64()}};
+    if (!rows.getColumn(13).isNull()) rollout.soak_from = SteadyTime{Duration{rows.getColumn(13).getInt64()}};
+    rollout.forced_on = rows.getColumn(14).getInt() != 0;
+    rollout.reason = bytes_of(rows.getColumn(15));
+    rollout.ending = checked(rows.getColumn(16), rollout::Ending::superseded);
+    rollout.ended_wall = WallTime{Duration{rows.getColumn(17).getInt64()}};
+    rollout.hosts = load_plan(rollout.id);
+    if (rollout.phase == rollout::Phase::finished) {
+      state.latest[rollout.application] = std::move(rollout);
+    } else {
+      load_evidence(state, rollout.id);
+      state.running.push_back(std::move(rollout));
+    }
+  }
+  auto& newest = prepared("SELECT coalesce(max(id), 0) FROM deployment");
+  newest.executeStep();
+  state.newest_deployment = unsigned_of(newest.getColumn(0));
+}
+
+std::vector<rollout::PlanHost> StateTables::load_plan(DeploymentId deployment) {
+  std::vector<rollout::PlanHost> hosts;
+  auto& rows = prepared(
+      "SELECT host, stage, former, step, sequence, ordered, touched, ordered_at_ms, loaded_at_ms, detail FROM "
+      "plan_host "
+      "WHERE deployment=? ORDER BY position");
+  rows.bind(1, number(deployment));
+  while (rows.executeStep()) {
+    rollout::PlanHost host;
+    host.host = rows.getColumn(0).getString();
+    host.stage = rows.getColumn(1).getUInt();
+    host.former = unsigned_of(rows.getColumn(2));
+    host.step = checked(rows.getColumn(3), rollout::HostStep::absent);
+    host.sequence = rows.getColumn(4).getUInt();
+    host.ordered = checked(rows.getColumn(5), OrderAction::discard);
+    host.touched = rows.getColumn(6).getInt() != 0;
+    host.ordered_at = SteadyTime{Duration{rows.getColumn(7).getInt64()}};
+    if (!rows.getColumn(8).isNull()) host.loaded_at = SteadyTime{Duration{rows.getColumn(8).getInt64()}};
+    host.detail = bytes_of(rows.getColumn(9));
+    hosts.push_back(std::move(host));
+  }
+  return hosts;
+}
+
+void StateTables::load_evidence(StoredState& state, DeploymentId deployment) {
+  auto& baselines = prepared("SELECT host, errors, lines, seconds FROM baseline WHERE deployment=?");
+  baselines.bind(1, number(deployment));
+  while (baselines.executeStep()) {
+    state.baselines[deployment][baselines.getColumn(0).getString()] = {
+        unsigned_of(baselines.getColumn(1)), unsigned_of(baselines.getColumn(2)), unsigned_of(baselines.getColumn(3))};
+  }
+  auto& samples =
+      prepared("SELECT second, host, errors, lines, trusted FROM sample WHERE deployment=? ORDER BY second");
+  samples.bind(1, number(deployment));
+  while (samples.executeStep()) {
+    state.samples[deployment].push_back({.second = samples.getColumn(0).getInt64(),
+                                         .host = samples.getColumn(1).getString(),
+                                         .errors = samples.getColumn(2).getUInt(),
+                                         .lines = samples.getColumn(3).getUInt(),
+                                         .trusted = samples.getColumn(4).getInt() != 0});
+  }
+}
+
+std::vector<HistoryLine> StateTables::history(const ApplicationName& application, std::size_t most) {
+  std::vector<HistoryLine> lines;
+  auto& rows = prepared(
+      "SELECT id, application, release, owner, message, ending, reason, force, rollback, started_wall_ms, "
+      "ended_wall_ms, "
+      "(SELECT count(*) FROM plan_host WHERE deployment=id), "
+      "(SELECT count(*) FROM plan_host WHERE deployment=id AND step=?3), phase FROM deployment "
+      "WHERE ?1='' OR application=?1 ORDER BY id DESC LIMIT ?2");
+  rows.bind(1, application);
+  rows.bind(2, number(most));
+  rows.bind(3, static_cast<int>(rollout::HostStep::loaded));
+  while (rows.executeStep()) {
+    HistoryLine line;
+    line.id = unsigned_of(rows.getColumn(0));
+    line.application = rows.getColumn(1).getString();
+    line.release = unsigned_of(rows.getColumn(2));
+    line.owner = bytes_of(rows.getColumn(3));
+    line.message = bytes_of(rows.getColumn(4));
+    const auto phase = checked(rows.getColumn(13), rollout::Phase::finished);
+    line.ending = phase == rollout::Phase::finished ? name_of(checked(rows.getColumn(5), rollout::Ending::superseded))
+                                                    : name_of(phase);
+    line.reason = bytes_of(rows.getColumn(6));
+    line.force = rows.getColumn(7).getInt() != 0;
+    line.rollback = rows.getColumn(8).getInt() != 0;
+    line.started_wall_ms = rows.getColumn(9).getInt64();
+    line.ended_wall_ms = rows.getColumn(10).getInt64();
+    line.hosts = rows.getColumn(11).getUInt();
+    line.hosts_ok = rows.getColumn(12).getUInt();
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+std::string StateTables::setting(const std::string& name) {
+  auto& row = prepared("SELECT value FROM setting WHERE name=?");
+  row.bind(1, name);
+  return row.executeStep() ? row.getColumn(0).getString() : std::string{};
+}
+
+void StateTables::set_setting(const std::string& name, const std::string& value) {
+  auto& insert = prepared("INSERT OR REPLACE INTO setting VALUES(?,?)");
+  insert.bind(1, name);
+  insert.bind(2, value);
+  insert.exec();
+}
+
+posix::ClockAnchor StateTables::clock_anchor() {
+  const std::string offset = setting("clock_offset_ms");
+  std::int64_t ms = 0;
+  std::from_chars(offset.data(), offset.data() + offset.size(), ms);
+  return {.boot_id = setting("clock_boot_id"), .offset = Duration{ms}};
+}
+
+void StateTables::store_clock_anchor(const posix::ClockAnchor& anchor) {
+  SQLite::Transaction transaction(database_);
+  set_setting("clock_boot_id", anchor.boot_id);
+  set_setting("clock_offset_ms", std::to_string(anchor.offset.count()));
+  transaction.commit();
+}
+
+SteadyTime StateTables::newest_time() {
+  auto& row = prepared(
+      "SELECT max(coalesce((SELECT max(phase_since_ms) FROM deployment), 0), "
+      "coalesce((SELECT max(ordered_at_ms) FROM plan_host), 0), coalesce((SELECT max(loaded_at_ms) FROM plan_host), "
+      "0), "
+      "1000 * (1 + coalesce((SELECT max(second) FROM sample), -1)))");
+  row.executeStep();
+  return SteadyTime{Duration{row.getColumn(0).getInt64()}};
+}
+
+}  // namespace serin::controller
