@@ -172,6 +172,21 @@ TEST(Restart, while_staging_goes_on_with_the_same_orders) {
   }
 }
 
+TEST(Restart, a_short_deadline_does_not_run_out_while_the_hosts_come_back) {
+  for (const Phase phase : {Phase::rolling, Phase::going_back}) {
+    Driver driver{Shape{}};
+    driver.rollout.step_deadline = 30s;
+    if (phase == Phase::rolling) driver.feed(Started{});
+    if (phase == Phase::going_back) driver.start().feed(JudgeAnswered{failing()});
+    driver.restart(1s);
+    driver.pass(59s);
+    EXPECT_EQ(driver.rollout.phase, phase);
+    driver.reconnect_all();
+    driver.pass(2s);
+    EXPECT_EQ(count_hosts(driver.rollout).failed, 0U);
+  }
+}
+
 TEST(Restart, while_switching_takes_the_outcome_that_comes_again) {
   Driver driver{Shape{}};
   for (auto& [name, agent] : driver.agents) agent.mute_switch = true;

@@ -187,6 +187,8 @@ TEST(Verdicts, losing_many_hosts_at_once_freezes_instead_of_deciding) {
   driver.feed(ContinueAsked{"bob"});
   EXPECT_EQ(driver.rollout.phase, Phase::soaking) << "the verdict is still due";
   EXPECT_FALSE(driver.rollout.forced_on);
+  driver.gone("web-08");
+  EXPECT_EQ(driver.rollout.phase, Phase::soaking) << "those that an operator has seen are not counted again";
   driver.judge(passing());
   EXPECT_EQ(driver.rollout.ending, Ending::released);
   EXPECT_EQ(exit_code(driver.rollout), 6);
@@ -221,6 +223,7 @@ TEST(Verdicts, a_frozen_stage_goes_on_where_it_stood) {
   for (const auto* name : {"web-10", "web-11", "web-12"}) driver.back(name);
   EXPECT_EQ(driver.step_of("web-10"), HostStep::absent);
   driver.feed(ContinueAsked{"bob"});
+  driver.feed(TimePassed{});
   for (const auto* name : {"web-04", "web-05"}) {
     driver.feed(HostFinished{
         name, {.application = "shop", .order = driver.agents[name].last_order, .result = StepResult::loaded}});
