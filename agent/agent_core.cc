@@ -37,6 +37,7 @@ AgentCore::AgentCore(const AgentSettings& settings, Identity identity, std::uint
   for (const auto& [name, application] : settings_.applications) {
     applications_[name].status.application = name;
     applications_[name].counter.advance(now.steady);
+    applications_[name].live_since = now.steady;
     rules_hashes_[name] = hash_of_rules(application);
   }
 }
@@ -53,12 +54,13 @@ void AgentCore::send(Message message, Effects& effects, std::uint64_t request, s
                                     .message = std::move(message)}});
 }
 
-std::vector<ApplicationStatus> AgentCore::statuses() const {
+std::vector<ApplicationStatus> AgentCore::statuses(Now now) const {
   std::vector<ApplicationStatus> all;
   for (const auto& [name, application] : applications_) {
     all.push_back(application.status);
     all.back().rules_hash = rules_hashes_.at(name);
     all.back().blind = application.blind;
+    all.back().live_for_ms = (now.steady - application.live_since).count();
   }
   return all;
 }
@@ -74,7 +76,7 @@ void AgentCore::send_hello(Now now, Effects& effects) {
              .controller_key = to_hex(settings_.controller_keys[key_]),
              .clock_ms = now.steady.time_since_epoch().count(),
              .wall_ms = now.wall.time_since_epoch().count(),
-             .applications = statuses()},
+             .applications = statuses(now)},
        effects);
 }
 
@@ -82,7 +84,7 @@ void AgentCore::send_heartbeat(Now now, Effects& effects) {
   next_heartbeat_ = now.steady + heartbeat_;
   send(Heartbeat{.clock_ms = now.steady.time_since_epoch().count(),
                  .wall_ms = now.wall.time_since_epoch().count(),
-                 .applications = statuses()},
+                 .applications = statuses(now)},
        effects);
 }
 
@@ -281,6 +283,9 @@ Effects AgentCore::on_status(const ApplicationStatus& status, Now now) {
   Effects effects;
   Application& application = applications_.at(status.application);
   if (application.status == status) return effects;
+  if (application.status.live_release != status.live_release || application.status.state != status.state) {
+    application.live_since = now.steady;
+  }
   application.status = status;
   if (link_ == Link::ready) send_heartbeat(now, effects);
   return effects;

@@ -89,6 +89,7 @@ class AgentCore {
   struct Application {
     ApplicationStatus status;
     std::string blind;
+    SteadyTime live_since{};
     count::ErrorCounter counter;
     std::optional<Order> running;                   ///< in the worker now
     std::optional<std::pair<Order, Release>> next;  ///< waits for it to end
@@ -103,7 +104,7 @@ class AgentCore {
   void send_report(Now now, Effects& effects);
   void send_outcomes(Now now, Effects& effects);
   void go_down(Duration wait, Now now);
-  [[nodiscard]] std::vector<ApplicationStatus> statuses() const;
+  [[nodiscard]] std::vector<ApplicationStatus> statuses(Now now) const;
   [[nodiscard]] Duration random_up_to(Duration most);
 
   AgentSettings settings_;

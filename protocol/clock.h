@@ -30,6 +30,8 @@ struct Now {
 inline std::int64_t second_of(SteadyTime at) {
   return std::chrono::floor<std::chrono::seconds>(at.time_since_epoch()).count();
 }
-inline SteadyTime start_of(std::int64_t second) { return SteadyTime{std::chrono::seconds{second}}; }
+inline SteadyTime start_of(std::int64_t second) {
+  return SteadyTime{std::chrono::seconds{second}};
+}
 
 }  // namespace serin

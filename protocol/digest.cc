@@ -45,9 +45,13 @@ std::optional<std::string> from_hex(std::string_view digits) {
   return bytes;
 }
 
-std::string_view ObjectId::raw() const { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+std::string_view ObjectId::raw() const {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
 
-std::string ObjectId::hex() const { return to_hex(raw()); }
+std::string ObjectId::hex() const {
+  return to_hex(raw());
+}
 
 std::optional<ObjectId> ObjectId::from_raw(std::string_view raw_bytes) {
   ObjectId id;

@@ -10,18 +10,19 @@ namespace serin::limits {
 using namespace std::chrono_literals;
 
 // Trees
-inline constexpr std::size_t kNameBytesMax = 255;            ///< one path component, as on Linux
-inline constexpr std::size_t kPathBytesMax = 4'000;          ///< a whole relative path
-inline constexpr std::size_t kTreeDepthMax = 128;            ///< nested folders
-inline constexpr std::size_t kFolderEntriesMax = 100'000;    ///< entries of one folder
-inline constexpr std::size_t kTreeEntriesMax = 1'000'000;    ///< entries of one release
-inline constexpr std::size_t kSymlinkBytesMax = 4'000;       ///< a link's target
-inline constexpr std::uint64_t kObjectBytesMax = 1ULL << 32; ///< one file: 4 GiB
+inline constexpr std::size_t kNameBytesMax = 255;              ///< one path component, as on Linux
+inline constexpr std::size_t kPathBytesMax = 4'000;            ///< a whole relative path
+inline constexpr std::size_t kTreeDepthMax = 128;              ///< nested folders
+inline constexpr std::size_t kFolderEntriesMax = 100'000;      ///< entries of one folder
+inline constexpr std::size_t kTreeEntriesMax = 1'000'000;      ///< entries of one release
+inline constexpr std::size_t kSymlinkBytesMax = 4'000;         ///< a link's target
+inline constexpr std::uint64_t kObjectBytesMax = 1ULL << 32;   ///< one file: 4 GiB
 inline constexpr std::size_t kTreeObjectBytesMax = 64U << 20;  ///< one encoded folder
 
 // Releases
 inline constexpr std::size_t kReleaseRecordBytesMax = 16U << 10;
-inline constexpr std::size_t kMessageBytesMax = 1U << 20;    ///< -m: longer is cut with a mark when stored, see kMessageBytesKept
+inline constexpr std::size_t kMessageBytesMax =
+    1U << 20;  ///< -m: longer is cut with a mark when stored, see kMessageBytesKept
 inline constexpr std::size_t kMessageBytesKept = 4U << 10;
 
 // Names
@@ -32,32 +33,32 @@ inline constexpr std::size_t kApplicationsPerHostMax = 64;
 // Wire: orders, operator and content sockets
 inline constexpr std::uint16_t kProtocolNewest = 1;
 inline constexpr std::uint16_t kProtocolOldest = 1;
-inline constexpr std::size_t kFramesMax = 3;                 ///< header, body and, on the content socket, a payload
+inline constexpr std::size_t kFramesMax = 3;  ///< header, body and, on the content socket, a payload
 inline constexpr std::size_t kHeaderBytesMax = 64;
 inline constexpr std::size_t kControlFrameBytesMax = 256U << 10;
 inline constexpr std::size_t kOperatorFrameBytesMax = 2U << 20;
-inline constexpr std::size_t kChunkBytes = 256U << 10;       ///< the largest payload of one object_part
+inline constexpr std::size_t kChunkBytes = 256U << 10;  ///< the largest payload of one object_part
 inline constexpr std::size_t kContentFrameBytesMax = kChunkBytes + (4U << 10);
-inline constexpr std::size_t kUnpackItemsMax = 4'096;        ///< entries of one msgpack array or map
+inline constexpr std::size_t kUnpackItemsMax = 4'096;  ///< entries of one msgpack array or map
 inline constexpr std::size_t kUnpackDepthMax = 8;
 inline constexpr std::size_t kObjectsPerRequestMax = 1'024;
 
 // Flow
-inline constexpr std::size_t kCreditBytes = 1U << 20;        ///< what one puller may have outstanding
-inline constexpr int kHighWaterMark = 1'000;                 ///< messages for each peer, each way
+inline constexpr std::size_t kCreditBytes = 1U << 20;  ///< what one puller may have outstanding
+inline constexpr int kHighWaterMark = 1'000;           ///< messages for each peer, each way
 
 // Time
 inline constexpr auto kHeartbeat = 2s;
 inline constexpr auto kLease = 30s;
-inline constexpr auto kReportedSecondsKept = 120s;           ///< what an agent can send again
-inline constexpr auto kLedgerFine = 600s;                    ///< the controller's ring of seconds
-inline constexpr auto kLedgerCoarse = 3'600s;                ///< its ring of 10 s sums
+inline constexpr auto kReportedSecondsKept = 120s;  ///< what an agent can send again
+inline constexpr auto kLedgerFine = 600s;           ///< the controller's ring of seconds
+inline constexpr auto kLedgerCoarse = 3'600s;       ///< its ring of 10 s sums
 
 // Counting
-inline constexpr std::size_t kReadBytes = 64U << 10;         ///< one buffer for all files
-inline constexpr std::size_t kLineBytesMatched = 16U << 10;  ///< a longer line is matched on this much
-inline constexpr std::size_t kReadBytesPerTurn = 1U << 20;   ///< fairness between files
-inline constexpr std::uint64_t kBacklogBytesMax = 16U << 20; ///< more than this behind is skipped, and said
+inline constexpr std::size_t kReadBytes = 64U << 10;          ///< one buffer for all files
+inline constexpr std::size_t kLineBytesMatched = 16U << 10;   ///< a longer line is matched on this much
+inline constexpr std::size_t kReadBytesPerTurn = 1U << 20;    ///< fairness between files
+inline constexpr std::uint64_t kBacklogBytesMax = 16U << 20;  ///< more than this behind is skipped, and said
 
 // Hooks
 inline constexpr std::size_t kHookOutputBytesKept = 8U << 10;

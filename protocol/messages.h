@@ -14,9 +14,9 @@
 /// Unknown enumerators arrive as `unknown`.
 namespace serin {
 
-using HostName = std::string;         ///< given by the operator at accept, bound to the host's CURVE key
+using HostName = std::string;  ///< given by the operator at accept, bound to the host's CURVE key
 using ApplicationName = std::string;
-using DeploymentId = std::uint64_t;   ///< counts from 1 over all applications; 0 means none
+using DeploymentId = std::uint64_t;  ///< counts from 1 over all applications; 0 means none
 
 /// Of one application on one host.
 enum class HostState : std::uint8_t { unknown, pulling, staged, switching, loaded, taken_back, broken };
@@ -25,9 +25,9 @@ std::string_view name_of(HostState state);
 /// What an order asks for.
 enum class OrderAction : std::uint8_t {
   unknown,
-  stage,        ///< pull and build the idle slot; nothing live changes
-  activate,     ///< make the release live and load it (hooks, checks); stages first when it must
-  discard,      ///< drop what was staged; the live tree stays
+  stage,     ///< pull and build the idle slot; nothing live changes
+  activate,  ///< make the release live and load it (hooks, checks); stages first when it must
+  discard,   ///< drop what was staged; the live tree stays
 };
 std::string_view name_of(OrderAction action);
 
@@ -57,10 +57,11 @@ struct ApplicationStatus {
   HostState state = HostState::unknown;
   ReleaseNumber live_release = 0;  ///< 0: nothing live, or not Serin's
   ObjectId live_root;
+  std::int64_t live_for_ms = 0;    ///< how long that has been loaded, as far as this run of the agent knows
   std::vector<ReleaseNumber> slots;  ///< releases that are complete on the host
   OrderId last_order;
-  std::string rules_hash;          ///< of the rules that count errors; only equal ones are compared
-  std::string blind;               ///< why its counts are no evidence ("cannot read /var/log/x: ..."); empty: sees all
+  std::string rules_hash;  ///< of the rules that count errors; only equal ones are compared
+  std::string blind;       ///< why its counts are no evidence ("cannot read /var/log/x: ..."); empty: sees all
   friend bool operator==(const ApplicationStatus&, const ApplicationStatus&) = default;
 };
 
@@ -90,7 +91,7 @@ struct Heartbeat {
 
 /// Counts of one second. Absolute: a later report for the same second replaces it.
 struct SecondCounts {
-  std::int64_t second = 0;     ///< of the agent's FleetClock, when the lines were read
+  std::int64_t second = 0;  ///< of the agent's FleetClock, when the lines were read
   std::uint32_t errors = 0;
   std::uint32_t lines = 0;
   friend bool operator==(const SecondCounts&, const SecondCounts&) = default;
@@ -104,7 +105,7 @@ struct ApplicationCounts {
 };
 /// Once a second, also when nothing was logged: silence must be told apart from health.
 struct Report {
-  std::string run;             ///< of the counter: a new run starts its sequence at 1
+  std::string run;  ///< of the counter: a new run starts its sequence at 1
   std::uint64_t sequence = 0;
   std::int64_t clock_ms = 0;
   std::vector<ApplicationCounts> applications;
@@ -117,12 +118,12 @@ struct Outcome {
   OrderId order;
   OrderAction action = OrderAction::unknown;
   StepResult result = StepResult::unknown;
-  std::string step;            ///< that failed: "verify", "pull", "switch", "reload hook", ...; empty when none did
+  std::string step;  ///< that failed: "verify", "pull", "switch", "reload hook", ...; empty when none did
   std::int32_t exit_status = 0;
-  std::string output;          ///< of the hook, or the reason; any bytes
+  std::string output;  ///< of the hook, or the reason; any bytes
   ReleaseNumber live_release = 0;
   ObjectId live_root;
-  std::int64_t at_ms = 0;      ///< when the host reached this state
+  std::int64_t at_ms = 0;  ///< when the host reached this state
   std::uint64_t bytes_pulled = 0;
   friend bool operator==(const Outcome&, const Outcome&) = default;
 };
@@ -131,19 +132,19 @@ struct Outcome {
 
 struct Welcome {
   std::uint16_t protocol = 0;
-  std::string controller;        ///< instance of the daemon
-  HostName host;                 ///< the name that the operator gave to this key
-  std::uint64_t session = 0;     ///< to be in every envelope from now on
+  std::string controller;     ///< instance of the daemon
+  HostName host;              ///< the name that the operator gave to this key
+  std::uint64_t session = 0;  ///< to be in every envelope from now on
   std::uint32_t heartbeat_ms = 0;
   std::uint32_t lease_ms = 0;
-  std::uint32_t spread_ms = 0;   ///< a redial after a lost session waits a random part of this first
+  std::uint32_t spread_ms = 0;  ///< a redial after a lost session waits a random part of this first
   std::uint16_t content_port = 0;
-  std::int64_t report_since = 0; ///< second of the agent's clock from which counts are wanted again; 0: all kept
+  std::int64_t report_since = 0;  ///< second of the agent's clock from which counts are wanted again; 0: all kept
   friend bool operator==(const Welcome&, const Welcome&) = default;
 };
 
 struct HeartbeatReply {
-  std::string run;                     ///< newest report that is safe with the controller
+  std::string run;  ///< newest report that is safe with the controller
   std::uint64_t sequence = 0;
   friend bool operator==(const HeartbeatReply&, const HeartbeatReply&) = default;
 };
@@ -159,9 +160,9 @@ struct Order {
   ApplicationName application;
   OrderId id;
   OrderAction action = OrderAction::unknown;
-  std::string recipient;       ///< hex of the agent's CURVE key: an order for another is refused
+  std::string recipient;  ///< hex of the agent's CURVE key: an order for another is refused
   SignedRelease release;
-  bool take_back = false;      ///< the host returns from a failed release: only words depend on it
+  bool take_back = false;         ///< the host returns from a failed release: only words depend on it
   std::uint32_t deadline_ms = 0;  ///< from receipt; 0: none
   friend bool operator==(const Order&, const Order&) = default;
 };
@@ -184,7 +185,7 @@ struct Problem {
 struct GetObject {
   ObjectId object;
   std::uint64_t offset = 0;
-  std::uint32_t length = 0;    ///< at most limits::kChunkBytes
+  std::uint32_t length = 0;  ///< at most limits::kChunkBytes
   friend bool operator==(const GetObject&, const GetObject&) = default;
 };
 /// The bytes follow as a third frame.
@@ -208,18 +209,18 @@ struct ObjectRefused {
 
 /// One command of the CLI. Which fields a verb reads stands in protocol/README.md.
 struct OperatorRequest {
-  std::string verb;            ///< deploy, rollback, abort, resume ("continue"), status, history, hosts, attach, ...
-  ApplicationName application; ///< empty: the only one that is configured
+  std::string verb;             ///< deploy, rollback, abort, resume ("continue"), status, history, hosts, attach, ...
+  ApplicationName application;  ///< empty: the only one that is configured
   std::vector<std::string> arguments;  ///< paths, a host's key, a release number
   std::string message;
-  std::string sudo_user;       ///< who called sudo, as the CLI was told; advisory
+  std::string sudo_user;  ///< who called sudo, as the CLI was told; advisory
   bool force = false;
   bool dry_run = false;
-  bool yes = false;            ///< "I was asked, or want no question"
+  bool yes = false;  ///< "I was asked, or want no question"
   bool detach = false;
-  std::int64_t wait_ms = -1;   ///< overrides the configured wait; -1: as configured
+  std::int64_t wait_ms = -1;  ///< overrides the configured wait; -1: as configured
   std::vector<std::string> labels;
-  std::string name;            ///< for hosts accept
+  std::string name;  ///< for hosts accept
   friend bool operator==(const OperatorRequest&, const OperatorRequest&) = default;
 };
 

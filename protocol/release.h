@@ -21,7 +21,7 @@ struct Release {
   ObjectId root;             ///< names every byte of the tree
   ReleaseNumber parent = 0;  ///< the release that it was built over; 0: none
   std::string author;
-  std::string message;       ///< may hold any bytes: escape before showing
+  std::string message;         ///< may hold any bytes: escape before showing
   std::int64_t created_s = 0;  ///< wall clock
   std::uint64_t files = 0;
   std::uint64_t bytes = 0;

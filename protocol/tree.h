@@ -15,12 +15,12 @@ enum class EntryKind : std::uint8_t { file = 1, executable = 2, symlink = 3, fol
 
 /// One name in a folder.
 struct TreeEntry {
-  std::string name;        ///< bytes as on disk: not empty, no '/', no NUL, not "." or ".."
+  std::string name;  ///< bytes as on disk: not empty, no '/', no NUL, not "." or ".."
   EntryKind kind = EntryKind::file;
   std::int64_t mtime_s = 0;  ///< seconds since 1970; 0 for folders and symlinks
-  std::uint64_t size = 0;  ///< of the file's content; 0 for folders and symlinks
-  ObjectId id;             ///< of the file's content or the folder's object; nothing for symlinks
-  std::string target;      ///< of a symlink only: relative and inside the tree
+  std::uint64_t size = 0;    ///< of the file's content; 0 for folders and symlinks
+  ObjectId id;               ///< of the file's content or the folder's object; nothing for symlinks
+  std::string target;        ///< of a symlink only: relative and inside the tree
   friend bool operator==(const TreeEntry&, const TreeEntry&) = default;
 };
 

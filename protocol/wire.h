@@ -11,11 +11,21 @@ namespace serin {
 
 /// The type numbers on the wire. Never reused.
 enum class MessageType : std::uint16_t {
-  hello = 1, welcome = 2, heartbeat = 3, heartbeat_reply = 4, resync = 5, problem = 6,
-  order = 10, outcome = 11, outcome_reply = 12,
+  hello = 1,
+  welcome = 2,
+  heartbeat = 3,
+  heartbeat_reply = 4,
+  resync = 5,
+  problem = 6,
+  order = 10,
+  outcome = 11,
+  outcome_reply = 12,
   report = 20,
-  get_object = 30, object_part = 31, object_refused = 32,
-  operator_request = 40, operator_event = 41,
+  get_object = 30,
+  object_part = 31,
+  object_refused = 32,
+  operator_request = 40,
+  operator_event = 41,
 };
 
 /// In front of every message: a msgpack array [protocol, type, session, request, reply_to, flags], of which a newer
@@ -32,7 +42,7 @@ struct Header {
 inline constexpr std::uint32_t kMustUnderstand = 1;
 
 struct Envelope {
-  Header header;               ///< `type` is set by encode()
+  Header header;  ///< `type` is set by encode()
   Message message;
   friend bool operator==(const Envelope&, const Envelope&) = default;
 };
@@ -52,6 +62,9 @@ Frames encode(const Envelope& envelope);
 /// are ignored and missing ones keep their defaults. Depth, items and string lengths are bounded before anything is
 /// allocated.
 Result<Envelope> decode(std::string_view header, std::string_view body);
+
+/// The header alone, for an answer to a message whose body cannot be read.
+Result<Header> decode_header(std::string_view header);
 
 /// For logs: "order", "type 77".
 std::string name_of_type(std::uint16_t type);

@@ -2,8 +2,8 @@
 
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
+#include <utility>
 
 #include "agent/count/error_counter.h"
 #include "protocol/messages.h"
@@ -11,15 +11,18 @@
 namespace serin::report {
 
 /// Makes the reports of one agent: numbered within its run, absolute, at most limits::kReportedSecondsKept back. Each
-/// report holds the finished seconds that the controller has not acknowledged yet. Pure; single-threaded.
+/// report holds the finished seconds that the controller has not acknowledged yet, the oldest first when they do not
+/// all fit into one message. Seconds of one application that differ in what was not seen stand in entries of their own,
+/// so that a gap taints its own seconds only. Every application has at least one entry. Pure; single-threaded.
 class ReportQueue {
  public:
   explicit ReportQueue(std::string run) : run_(std::move(run)) {}
 
-  /// The next report.
+  /// The next report. All counters have been advanced to `now`.
   Report next(const std::map<ApplicationName, const count::ErrorCounter*>& counters,
               const std::map<ApplicationName, std::string>& rules_hashes, SteadyTime now);
-  /// The controller has everything up to this report. Another run's acknowledgement is ignored.
+  /// The controller has everything up to this report. Another run's acknowledgement is ignored, and so is one of a
+  /// report that was made before the newest send_again_since().
   void acknowledged(const std::string& run, std::uint64_t sequence);
   /// A new session wants all seconds since this one again (0: all that are kept).
   void send_again_since(std::int64_t second);

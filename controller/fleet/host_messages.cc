@@ -59,7 +59,7 @@ void take_hello(ControllerState& state, const Origin& from, const Hello& hello, 
   }
   if (outcome.session == state.next_session) ++state.next_session;
   state.ledger.begin_session(from.host, hello.clock_ms, now);
-  state.roster.update(from.host, hello.applications);
+  state.roster.update(from.host, hello.applications, hello.wall_ms - now.wall.time_since_epoch().count());
   const auto hosts = static_cast<std::int64_t>(state.roster.hosts().size());
   answer(from, outcome.session, request,
          Welcome{.protocol = std::min<std::uint16_t>(hello.protocol_max, limits::kProtocolNewest),
@@ -81,7 +81,7 @@ void take_hello(ControllerState& state, const Origin& from, const Hello& hello, 
 
 void take_heartbeat(ControllerState& state, const Origin& from, const Heartbeat& heartbeat, const Header& header,
                     Now now, Turn& turn) {
-  state.roster.update(from.host, heartbeat.applications);
+  state.roster.update(from.host, heartbeat.applications, heartbeat.wall_ms - now.wall.time_since_epoch().count());
   const auto position = state.ledger.position(from.host);
   answer(from, header.session, header.request, HeartbeatReply{position.run, position.sequence}, turn);
   refresh_trust_of(state, from.host, now);
@@ -92,21 +92,18 @@ void take_heartbeat(ControllerState& state, const Origin& from, const Heartbeat&
 }
 
 void take_report(ControllerState& state, const Origin& from, const Report& report, Now now, Turn& turn) {
-  auto changed = state.ledger.record(from.host, report, now);
-  if (changed.empty() || !state.read_only.empty()) return;
-  // A second that was stored already and came again with other counts is stored again.
-  for (const ApplicationCounts& counts : report.applications) {
-    const auto active = state.active.find(counts.application);
+  const auto changed = state.ledger.record(from.host, report, now);
+  if (!state.read_only.empty()) return;
+  // A second that was stored already and came late or again is stored again.
+  std::map<ApplicationName, controller::StoreSamples> rows;
+  for (const ChangedSample& change : changed) {
+    const auto active = state.active.find(change.application);
     if (active == state.active.end() || !active->second.index_of.contains(from.host)) continue;
-    controller::StoreSamples rows{active->second.rollout.id, {}};
-    for (const Sample& sample : changed) {
-      if (sample.second < active->second.samples_stored_until) {
-        auto now_there = state.ledger.samples(from.host, counts.application, sample.second, sample.second + 1);
-        rows.samples.insert(rows.samples.end(), now_there.begin(), now_there.end());
-      }
-    }
-    if (!rows.samples.empty()) turn.record(std::move(rows));
+    if (change.sample.second >= active->second.samples_stored_until) continue;
+    rows[change.application].deployment = active->second.rollout.id;
+    rows[change.application].samples.push_back(change.sample);
   }
+  for (auto& [application, row] : rows) turn.record(std::move(row));
 }
 
 void take_outcome(ControllerState& state, const Origin& from, const Outcome& outcome, const Header& header, Now now,
@@ -144,6 +141,26 @@ void take_outcome(ControllerState& state, const Origin& from, const Outcome& out
   answer(from, header.session, header.request, OutcomeReply{outcome.application, outcome.order}, turn);
 }
 
+/// A host that could not even read an order names it by its request number.
+void take_problem(ControllerState& state, const Origin& from, const Problem& problem, std::uint64_t request, Now now,
+                  Turn& turn) {
+  for (const auto& [application, active] : state.active) {
+    const auto index = active.index_of.find(from.host);
+    if (index == active.index_of.end()) continue;
+    const rollout::PlanHost& host = active.rollout.hosts[index->second];
+    const OrderId order{active.rollout.id, host.sequence};
+    if (rollout::request_number(order) != request) continue;
+    const Outcome refused{.application = application,
+                          .order = order,
+                          .action = host.ordered,
+                          .result = StepResult::unchanged,
+                          .step = "read the order",
+                          .output = problem.text};
+    rollout::move_rollout(state, ApplicationName{application}, rollout::HostFinished{from.host, refused}, now, turn);
+    return;
+  }
+}
+
 }  // namespace
 
 void take_host_message(ControllerState& state, const Origin& from, const Envelope& envelope, Now now, Turn& turn) {
@@ -162,7 +179,9 @@ void take_host_message(ControllerState& state, const Origin& from, const Envelop
     take_report(state, from, *report, now, turn);
   } else if (const auto* outcome = std::get_if<Outcome>(&envelope.message)) {
     take_outcome(state, from, *outcome, header, now, turn);
-  } else if (!std::holds_alternative<Problem>(envelope.message)) {
+  } else if (const auto* problem = std::get_if<Problem>(&envelope.message)) {
+    take_problem(state, from, *problem, header.reply_to, now, turn);
+  } else {
     answer(from, header.session, header.request, Problem{"this message does not come from an agent"}, turn);
   }
 }

@@ -22,6 +22,12 @@ struct Sample {
   friend bool operator==(const Sample&, const Sample&) = default;
 };
 
+/// A sample that is new or has other counts than before.
+struct ChangedSample {
+  ApplicationName application;
+  Sample sample;
+};
+
 /// What hosts reported, by the controller's clock: seconds of the last ten minutes, 10 s sums of the last hour. Reports
 /// are absolute, so a second that comes again replaces what was there. A second without a report is unknown, never
 /// zero. Host seconds are aligned by the smallest (controller time - host time) seen in the session, so that a slow
@@ -35,10 +41,10 @@ class ReportLedger {
     std::uint64_t sequence = 0;
   };
 
-  /// A new session: the alignment is learnt anew (the host may have rebooted).
+  /// A new session: the shift is learnt anew when the host's clock began anew (a reboot).
   void begin_session(const HostName& host, std::int64_t host_clock_ms, Now now);
   /// Takes a report in; gives the seconds (controller's clock) that were new or changed.
-  std::vector<Sample> record(const HostName& host, const Report& report, Now now);
+  std::vector<ChangedSample> record(const HostName& host, const Report& report, Now now);
   /// A sample from the database, after a restart.
   void restore(const ApplicationName& application, const Sample& sample);
   void forget(const HostName& host);
@@ -88,13 +94,20 @@ class ReportLedger {
     std::vector<Sum> coarse;
     std::deque<Gap> gaps;
     std::optional<SteadyTime> trusted_from;
+    std::string rules_hash;
     std::int64_t newest = -1;
   };
   struct Clock {
-    std::optional<std::int64_t> offset_ms;  ///< controller time minus host time
+    std::optional<std::int64_t> shift_s;  ///< controller second minus host second
     Position position;
     std::int64_t newest_host_second = 0;
   };
+  Series& series(const HostName& host, const ApplicationName& application);
+  [[nodiscard]] const Series* find(const HostName& host, const ApplicationName& application) const;
+  static bool put(Series& series, const Cell& next);
+  static void add_to_sum(Series& series, const Cell& cell, bool add);
+  static void forget_baseline(Series& series);
+
   std::map<HostName, Clock> clocks_;
   std::map<ApplicationName, std::map<HostName, Series>> series_;
 };

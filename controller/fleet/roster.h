@@ -38,7 +38,8 @@ struct Host {
   Presence presence = Presence::never;
   std::optional<Session> session;
   std::optional<SteadyTime> last_heard;
-  std::string conflict;  ///< "two machines use this key: 10.0.0.4 and 10.0.0.9"
+  SteadyTime conflict_at{};
+  std::string conflict;  ///< "two machines use its key, at 10.0.0.4 and 10.0.0.9: ..."; empty: none
   std::map<ApplicationName, ApplicationStatus> applications;
 };
 
@@ -67,8 +68,8 @@ class Roster {
                      const std::string& address, std::uint64_t session_id, Now now);
   /// True when the session is the host's present one; then the lease is renewed.
   bool heard(const HostName& name, std::uint64_t session, const std::string& connection, Now now);
-  /// Replaces what the host says of its applications.
-  void update(const HostName& name, const std::vector<ApplicationStatus>& applications);
+  /// Replaces what the host says of its applications and of its wall clock (minus ours).
+  void update(const HostName& name, const std::vector<ApplicationStatus>& applications, std::int64_t wall_offset_ms);
   /// One application of it (an outcome).
   ApplicationStatus* application(const HostName& name, const ApplicationName& application);
 

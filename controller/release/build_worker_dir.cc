@@ -9,6 +9,8 @@ BuildWorker::BuildWorker(ReleaseDir releases)
         }
       }) {}
 
-BuildWorker::~BuildWorker() { thread_.request_stop(); }
+BuildWorker::~BuildWorker() {
+  thread_.request_stop();
+}
 
 }  // namespace serin::release

@@ -184,7 +184,9 @@ void refresh_trust(ControllerState& state, const ApplicationName& application, c
   if (trusted == state.trusted_hosts.contains(key)) return;
   if (trusted) {
     state.trusted_hosts.insert(key);
-    state.ledger.trust(host, application, now.steady);
+    // It may have run this release for long before this daemon heard of it.
+    const Duration live_for{known->applications.at(application).live_for_ms};
+    state.ledger.trust(host, application, now.steady - live_for);
   } else {
     state.trusted_hosts.erase(key);
     state.ledger.trust(host, application, std::nullopt);
@@ -203,12 +205,18 @@ Order make_order(const ControllerState& state, const HostName& host, const Appli
           .deadline_ms = static_cast<std::uint32_t>(std::clamp<std::int64_t>(deadline.count(), 0, UINT32_MAX))};
 }
 
+std::uint64_t request_number(const OrderId& id) {
+  return id.deployment << 24U | id.sequence;
+}
+
 void send_order(const ControllerState& state, const HostName& host, Order order, Turn& turn) {
   const fleet::Host* known = state.roster.find(host);
   if (known == nullptr || !known->session) return;
-  Envelope envelope{
-      .header = {.protocol = limits::kProtocolNewest, .session = known->session->id, .flags = kMustUnderstand},
-      .message = std::move(order)};
+  Envelope envelope{.header = {.protocol = limits::kProtocolNewest,
+                               .session = known->session->id,
+                               .request = request_number(order.id),
+                               .flags = kMustUnderstand},
+                    .message = std::move(order)};
   turn.effect(controller::SendToHost{known->session->connection, std::move(envelope)});
 }
 

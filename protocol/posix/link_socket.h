@@ -2,8 +2,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,18 +9,12 @@
 #include <vector>
 
 #include "protocol/error.h"
+#include "protocol/posix/curve_keys.h"
+#include "protocol/posix/gatekeeper.h"
 #include "protocol/wire.h"
 
 /// The only files that know ZeroMQ's types. Facts behind each guard: protocol/README.md, "The link".
 namespace serin::posix {
-
-/// A CURVE key pair: 32 raw bytes each. In files: Z85 or 64 hex digits are both read, hex is written.
-struct CurveKeys {
-  std::string public_key, secret_key;
-};
-CurveKeys make_curve_keys();
-/// The public key that belongs to a secret one.
-Result<CurveKeys> curve_keys_from_secret(std::string_view secret_key);
 
 /// Owns the ZeroMQ context and, in the controller, the ZAP thread. Outlives every socket made with it.
 class LinkContext {
@@ -38,38 +30,10 @@ class LinkContext {
   std::unique_ptr<Parts> parts_;
 };
 
-/// Who may connect; answers ZAP requests in its own thread from memory. An unknown key is refused (400) and remembered.
-/// allow() and revoke() take effect for the next handshake; the caller drops a live session by its User-Id.
-class Gatekeeper {
- public:
-  /// A key that was refused: for `serin hosts`.
-  struct Pending {
-    std::string public_key;    ///< 32 raw bytes
-    std::string address;       ///< of the newest try
-    std::uint64_t tries = 0;
-    std::int64_t first_wall_ms = 0, last_wall_ms = 0;
-  };
-  /// Starts the ZAP thread; call before any server socket binds.
-  explicit Gatekeeper(LinkContext& context);
-  ~Gatekeeper();
-  Gatekeeper(const Gatekeeper&) = delete;
-  Gatekeeper& operator=(const Gatekeeper&) = delete;
-
-  void allow(const std::string& public_key, const std::string& user_id);
-  void revoke(const std::string& public_key);
-  void allow_only(const std::map<std::string, std::string>& user_id_by_key);
-  /// The newest 1,000 refused keys.
-  [[nodiscard]] std::vector<Pending> pending() const;
-
- private:
-  struct Parts;
-  std::unique_ptr<Parts> parts_;
-};
-
 /// What arrived at a server socket.
 struct Received {
-  std::string connection;      ///< routing id: answer to this; opaque, new for each connection
-  std::string user_id;         ///< what the Gatekeeper said of the key (host name); on ipc: "UID:GID:PID" from the kernel
+  std::string connection;  ///< routing id: answer to this; opaque, new for each connection
+  std::string user_id;     ///< what the Gatekeeper said of the key (host name); on ipc: "UID:GID:PID" from the kernel
   std::string peer_address;
   std::string header, body, payload;
 };
@@ -78,16 +42,23 @@ struct Received {
 enum class Sent { yes, peer_gone, queue_full };
 
 /// A ROUTER. One owner thread. Never blocks: receive() gives nothing when nothing is there, send() says queue_full.
+/// What it keeps is bounded for each peer by high_water_mark messages each way, frames by frame_bytes_max (a larger one
+/// ends the connection). One thing is not: libzmq gathers the frames of a message that has not ended without counting
+/// them (measured: 64 MiB of them are 64 MiB of memory), shows none of them before the last and gives them back when
+/// the connection ends. Only a peer with an accepted key (on ipc: whoever may open the socket) can do that, and what
+/// ends it is MemoryMax of the service: the daemon restarts, the peer's key is to be revoked.
 class ServerSocket {
  public:
   struct Options {
-    std::string endpoint;            ///< "tcp://127.0.0.1:4700", port 0 or "*" for any; "ipc:///run/serin/operator.sock"
-    std::optional<CurveKeys> curve;  ///< none only for ipc
+    std::string endpoint;  ///< "tcp://127.0.0.1:4700", port 0 or "*" for any; "ipc:///run/serin/operator.sock"
+    std::optional<CurveKeys> curve = {};  ///< none only for ipc
     std::size_t frame_bytes_max = 0;
     int high_water_mark = 1'000;
   };
   /// Binds last, after every option. With CURVE: proves by a probe with a random key, before the real endpoint is
-  /// bound, that a stranger is refused; `refused` when one gets in.
+  /// bound, that the Gatekeeper refuses a stranger; `refused` when one gets in or nobody answers for the Gatekeeper.
+  /// `busy` when the address is in use. On ipc a path that exists is taken over, in use or not: the caller holds a
+  /// LockFile, and sets owner and mode of the socket after the bind; the folder's mode guards it until then.
   static Result<ServerSocket> bind(LinkContext& context, const Options& options);
   ServerSocket(ServerSocket&&) noexcept;
   ServerSocket& operator=(ServerSocket&&) noexcept;
@@ -95,12 +66,14 @@ class ServerSocket {
 
   /// With the real port.
   [[nodiscard]] std::string endpoint() const;
-  /// ZMQ_FD: readable means "look": after any poll wake-up and after any send call receive() until it gives nothing.
+  /// Readable while receive() may give something, also when the owner stopped before it was empty (unlike ZMQ_FD, which
+  /// tells of changes only). May be readable for nothing.
   [[nodiscard]] int fd() const;
-  /// The next whole message of two or three frames. Others are dropped while they arrive, without keeping them, and
-  /// counted.
+  /// The next whole message of two or three frames. Others are dropped frame by frame, without keeping them, and
+  /// counted; so are those of a peer that chose its own routing id.
   std::optional<Received> receive();
   [[nodiscard]] std::uint64_t malformed() const;
+  /// `peer_gone` also for a connection of an earlier life: an id is never used twice.
   Sent send(const std::string& connection, const Frames& frames, std::string_view payload = {});
 
  private:
@@ -109,22 +82,22 @@ class ServerSocket {
   std::unique_ptr<Parts> parts_;
 };
 
-/// A DEALER that has dialled one server. One owner thread. Never blocks. After `denied` or `lost` throw it away and make
-/// a new one: libzmq does not recover from a ZAP denial.
+/// A DEALER that has dialled one server. One owner thread. Never blocks. After `denied` or `lost` throw it away and
+/// make a new one: libzmq does not recover from a ZAP denial.
 class ClientSocket {
  public:
   struct Options {
     std::string endpoint;
-    std::optional<CurveKeys> curve;  ///< ours
-    std::string server_key;          ///< 32 raw bytes, pinned; ignored without curve
+    std::optional<CurveKeys> curve = {};  ///< ours
+    std::string server_key = {};          ///< 32 raw bytes, pinned; ignored without curve
     std::size_t frame_bytes_max = 0;
     int high_water_mark = 1'000;
   };
   enum class State {
-    dialling,   ///< no TCP connection yet, or the handshake has not ended
+    dialling,  ///< no TCP connection yet, or the handshake has not ended
     connected,
-    denied,     ///< the server does not know our key (yet)
-    lost,       ///< was connected, or the server's key is not the pinned one
+    denied,  ///< the server does not know our key (yet)
+    lost,    ///< was connected, or the server's key is not the pinned one
   };
   static Result<ClientSocket> dial(LinkContext& context, const Options& options);
   ClientSocket(ClientSocket&&) noexcept;
@@ -133,10 +106,12 @@ class ClientSocket {
 
   /// Reads the monitor's events; cheap.
   State state();
+  /// As ServerSocket::fd().
   [[nodiscard]] int fd() const;
-  /// Readable when state() may have changed.
+  /// Readable when state() may have changed since it was last asked.
   [[nodiscard]] int monitor_fd() const;
   std::optional<Received> receive();
+  /// `peer_gone` whenever state() is not `connected`: nothing is queued for a connection that does not exist yet.
   Sent send(const Frames& frames, std::string_view payload = {});
 
  private:

@@ -27,8 +27,8 @@ class WakeUp {
 /// Sleeps for `length`, or until `stop` is requested.
 void wait_or_stop(std::chrono::milliseconds length, const std::stop_token& stop);
 
-/// Values from one thread to another; the only class of the project that holds a mutex. post() and the takes may be
-/// called from any thread. Unbounded: senders keep their own bounds (credit, one job at a time).
+/// Values from one thread to another; with Guarded the only class of the project that holds a mutex. post() and the
+/// takes may be called from any thread. Unbounded: senders keep their own bounds (credit, one job at a time).
 template <class T>
 class Mailbox {
  public:
@@ -67,6 +67,23 @@ class Mailbox {
   std::condition_variable_any ready_;
   std::deque<T> values_;
   WakeUp wake_up_;
+};
+
+/// One value that two threads look at, for questions that need an answer at once; where a message does, use Mailbox.
+/// The function given to with() runs under the lock: short, no input or output, no other lock. What it returns must be
+/// a copy, never a reference into the value.
+template <class T>
+class Guarded {
+ public:
+  template <class Function>
+  auto with(Function&& function) {
+    const std::lock_guard lock(mutex_);
+    return std::forward<Function>(function)(value_);
+  }
+
+ private:
+  std::mutex mutex_;
+  T value_;
 };
 
 }  // namespace serin::posix

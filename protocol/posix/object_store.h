@@ -12,8 +12,10 @@
 
 namespace serin::posix {
 
-/// Immutable objects as files: FOLDER/objects/ab/cdef…, named by their SHA-256, mode 0444, put there by rename so that
-/// a file that exists is whole. Any number of readers in any thread beside one writer.
+/// Immutable objects as files: FOLDER/objects/ab/cdef…, named by their SHA-256, mode 0444, put there whole under one
+/// name at once. Any number of readers in any thread beside one writer.
+/// FOLDER/incoming/ holds what is being written and, until the next sync(), a second name (its hash) of each new
+/// object: after a crash or a loss of power those are hashed again before they are believed.
 class ObjectReader {
  public:
   explicit ObjectReader(std::filesystem::path folder);
@@ -24,7 +26,8 @@ class ObjectReader {
     std::uint64_t bytes = 0;
   };
   [[nodiscard]] Result<Opened> open(const ObjectId& id) const;
-  /// The whole object, verified; `corrupt` when the bytes are not the id's.
+  /// The whole object, verified; `corrupt` when the bytes are not the id's, `refused` when there are more than
+  /// `bytes_max`.
   [[nodiscard]] Result<std::string> read(const ObjectId& id, std::size_t bytes_max) const;
   [[nodiscard]] std::filesystem::path path_of(const ObjectId& id) const;
 
@@ -35,11 +38,13 @@ class ObjectReader {
 /// One thread at a time. After sync() everything that was put is durable.
 class ObjectWriter : public ObjectReader {
  public:
-  /// Makes the folders; removes temporary files of an earlier life.
+  /// Makes the folders; removes temporary files of an earlier life and unsynced objects that did not survive it. One
+  /// writer per folder: the caller holds a lock.
   static Result<ObjectWriter> open_folder(std::filesystem::path folder);
   /// Stores the bytes; does nothing when the object is there.
   Result<ObjectId> put(std::string_view bytes);
-  /// Copies the content of `source_fd` (from its start), hashing it on the way; gives id and size.
+  /// Copies the content of `source_fd` (from its start), hashing it on the way; gives id and size. `busy` when size or
+  /// modification time change meanwhile, `refused` when it is larger than `bytes_max`, `invalid` when no regular file.
   struct Stored {
     ObjectId id;
     std::uint64_t bytes = 0;
@@ -49,8 +54,29 @@ class ObjectWriter : public ObjectReader {
   Result<void> sync();
 
  private:
+  /// A file in incoming/ that is removed with this, unless it was published.
+  struct Temporary {
+    Temporary() = default;
+    Temporary(Temporary&& other) noexcept;
+    Temporary& operator=(Temporary&&) = delete;
+    Temporary(const Temporary&) = delete;
+    Temporary& operator=(const Temporary&) = delete;
+    ~Temporary();
+    UniqueFd fd;
+    std::string path;
+  };
+
   explicit ObjectWriter(std::filesystem::path folder) : ObjectReader(std::move(folder)) {}
-  std::vector<std::filesystem::path> unsynced_;
+  [[nodiscard]] std::filesystem::path incoming() const;
+  [[nodiscard]] std::filesystem::path mark_of(const ObjectId& id) const;
+  [[nodiscard]] Result<Temporary> make_temporary() const;
+  Result<void> recover();
+  Result<ObjectId> hash_of(int fd, const std::filesystem::path& path);
+  Result<Stored> copy(int source_fd, std::uint64_t announced, const Temporary& to);
+  Result<void> publish(Temporary& temporary, const ObjectId& id);
+
+  std::vector<ObjectId> unsynced_;
+  std::vector<char> buffer_;  ///< reused: fresh pages are dear
 };
 
 }  // namespace serin::posix

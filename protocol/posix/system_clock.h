@@ -16,7 +16,7 @@ std::string boot_id();
 /// restarts of the daemon and, from the newest stored time or the wall clock (whichever is later), over reboots.
 struct ClockAnchor {
   std::string boot_id;
-  Duration offset{};   ///< added to boot_time()
+  Duration offset{};  ///< added to boot_time()
 };
 /// `stored` is empty at the very first start. `newest` is the latest stored time of this clock (0 when none).
 ClockAnchor anchor_clock(const ClockAnchor& stored, SteadyTime newest);

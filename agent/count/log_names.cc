@@ -1,0 +1,60 @@
+#include "agent/count/log_names.h"
+
+#include <algorithm>
+#include <array>
+
+namespace serin::count {
+namespace {
+
+bool all_digits(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+}  // namespace
+
+SourcePattern split_source_path(const std::string& path) {
+  const auto slash = path.rfind('/');
+  SourcePattern pattern;
+  if (slash == std::string::npos) {
+    pattern.folder = ".";
+    pattern.name = path;
+  } else {
+    pattern.folder = slash == 0 ? "/" : path.substr(0, slash);
+    pattern.name = path.substr(slash + 1);
+  }
+  pattern.is_pattern = pattern.name.find_first_of("*?") != std::string::npos;
+  return pattern;
+}
+
+bool fits_pattern(std::string_view pattern, std::string_view name) {
+  if (name.starts_with('.') && !pattern.starts_with('.')) return false;
+  // On a mismatch the newest '*' takes one byte more; older ones need not be tried again.
+  std::size_t p = 0, n = 0, star = std::string_view::npos, star_end = 0;
+  while (n < name.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      star_end = n;
+    } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == name[n])) {
+      ++p;
+      ++n;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      n = ++star_end;
+    } else {
+      return false;
+    }
+  }
+  return pattern.find_first_not_of('*', p) == std::string_view::npos;
+}
+
+bool is_rotated_name(std::string_view name) {
+  static constexpr std::array<std::string_view, 7> kEndings = {".gz", ".xz", ".zst", ".bz2", ".lz4", ".old", "~"};
+  if (std::ranges::any_of(kEndings, [name](std::string_view ending) { return name.ends_with(ending); })) return true;
+  const auto mark = name.find_last_of(".-");
+  if (mark == std::string_view::npos || mark == 0) return false;
+  const auto tail = name.substr(mark + 1);
+  // ".1" to ".999" count rotations; eight digits and more are a date, with or without the hour or a time stamp.
+  return all_digits(tail) && ((name[mark] == '.' && tail.size() <= 3) || tail.size() >= 8);
+}
+
+}  // namespace serin::count

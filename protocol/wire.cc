@@ -1,0 +1,228 @@
+#include "protocol/wire.h"
+
+#include <fmt/format.h>
+
+#include "protocol/text.h"
+#include "protocol/wire_fields.h"
+
+// After the fields, so that they are found by the codec.
+#include "protocol/wire_codec.h"
+
+namespace serin {
+
+namespace {
+
+constexpr std::size_t kHeaderFields = 6;
+
+template <class T>
+constexpr MessageType type_of() {
+  if constexpr (std::is_same_v<T, Hello>) return MessageType::hello;
+  if constexpr (std::is_same_v<T, Welcome>) return MessageType::welcome;
+  if constexpr (std::is_same_v<T, Heartbeat>) return MessageType::heartbeat;
+  if constexpr (std::is_same_v<T, HeartbeatReply>) return MessageType::heartbeat_reply;
+  if constexpr (std::is_same_v<T, Resync>) return MessageType::resync;
+  if constexpr (std::is_same_v<T, Problem>) return MessageType::problem;
+  if constexpr (std::is_same_v<T, Order>) return MessageType::order;
+  if constexpr (std::is_same_v<T, Outcome>) return MessageType::outcome;
+  if constexpr (std::is_same_v<T, OutcomeReply>) return MessageType::outcome_reply;
+  if constexpr (std::is_same_v<T, Report>) return MessageType::report;
+  if constexpr (std::is_same_v<T, GetObject>) return MessageType::get_object;
+  if constexpr (std::is_same_v<T, ObjectPart>) return MessageType::object_part;
+  if constexpr (std::is_same_v<T, ObjectRefused>) return MessageType::object_refused;
+  if constexpr (std::is_same_v<T, OperatorRequest>) return MessageType::operator_request;
+  if constexpr (std::is_same_v<T, OperatorEvent>) return MessageType::operator_event;
+}
+
+std::unexpected<Error> invalid(const std::string& what) {
+  return failure(ErrorKind::invalid, what);
+}
+
+bool is_application(const ApplicationName& name) {
+  return is_plain_name(name, limits::kApplicationNameBytesMax);
+}
+
+// What a well-formed map may still get wrong.
+template <class T>
+Result<void> check(const T& /*message*/) {
+  return {};
+}
+Result<void> check_statuses(const std::vector<ApplicationStatus>& statuses) {
+  if (statuses.size() > limits::kApplicationsPerHostMax) return invalid("more applications than a host may have");
+  for (const ApplicationStatus& status : statuses) {
+    if (!is_application(status.application)) return invalid("a bad application name");
+  }
+  return {};
+}
+Result<void> check(const Hello& hello) {
+  return check_statuses(hello.applications);
+}
+Result<void> check(const Heartbeat& heartbeat) {
+  return check_statuses(heartbeat.applications);
+}
+Result<void> check(const Outcome& outcome) {
+  if (!is_application(outcome.application)) return invalid("a bad application name");
+  return {};
+}
+Result<void> check(const Order& order) {
+  if (!is_application(order.application)) return invalid("a bad application name");
+  return {};
+}
+Result<void> check(const Report& report) {
+  for (const ApplicationCounts& counts : report.applications) {
+    if (!is_application(counts.application)) return invalid("a bad application name");
+    if (counts.seconds.size() > static_cast<std::size_t>(limits::kReportedSecondsKept.count())) {
+      return invalid("more seconds than a report may hold");
+    }
+    for (std::size_t i = 1; i < counts.seconds.size(); ++i) {
+      if (counts.seconds[i - 1].second >= counts.seconds[i].second) return invalid("seconds out of order");
+    }
+  }
+  return {};
+}
+Result<void> check(const GetObject& get) {
+  if (get.length == 0 || get.length > limits::kChunkBytes) return invalid("a part of a bad length");
+  return {};
+}
+
+template <class T>
+Result<Envelope> decode_as(const Header& header, std::string_view body, codec::Decoder::Rules rules = {}) {
+  auto message = codec::decode_map<T>(body, rules);
+  if (!message) {
+    const bool unsupported = message.error().kind == ErrorKind::unsupported;
+    return failure(message.error().kind, unsupported
+                                             ? message.error().text
+                                             : fmt::format("{}: {}", name_of_type(header.type), message.error().text));
+  }
+  if (auto good = check(*message); !good) {
+    return failure(good.error().kind, fmt::format("{}: {}", name_of_type(header.type), good.error().text));
+  }
+  return Envelope{header, std::move(*message)};
+}
+
+template <class Int>
+bool read_integer(const msgpack::object& object, Int& value) {
+  if (object.type != msgpack::type::POSITIVE_INTEGER || !std::in_range<Int>(object.via.u64)) return false;
+  value = static_cast<Int>(object.via.u64);
+  return true;
+}
+
+}  // namespace
+
+std::string name_of_type(std::uint16_t type) {
+  switch (static_cast<MessageType>(type)) {
+    case MessageType::hello:
+      return "hello";
+    case MessageType::welcome:
+      return "welcome";
+    case MessageType::heartbeat:
+      return "heartbeat";
+    case MessageType::heartbeat_reply:
+      return "heartbeat_reply";
+    case MessageType::resync:
+      return "resync";
+    case MessageType::problem:
+      return "problem";
+    case MessageType::order:
+      return "order";
+    case MessageType::outcome:
+      return "outcome";
+    case MessageType::outcome_reply:
+      return "outcome_reply";
+    case MessageType::report:
+      return "report";
+    case MessageType::get_object:
+      return "get_object";
+    case MessageType::object_part:
+      return "object_part";
+    case MessageType::object_refused:
+      return "object_refused";
+    case MessageType::operator_request:
+      return "operator_request";
+    case MessageType::operator_event:
+      return "operator_event";
+  }
+  return fmt::format("type {}", type);
+}
+
+Frames encode(const Envelope& envelope) {
+  // The codec's visitors take members by reference in both directions; encoding changes nothing.
+  Envelope copy = envelope;
+  Frames frames;
+  std::visit(
+      [&](auto& message) {
+        copy.header.type = static_cast<std::uint16_t>(type_of<std::remove_cvref_t<decltype(message)>>());
+        frames.body = codec::encode_map(message);
+      },
+      copy.message);
+  msgpack::sbuffer buffer;
+  msgpack::packer<msgpack::sbuffer> packer(buffer);
+  const Header& header = copy.header;
+  packer.pack_array(kHeaderFields);
+  packer.pack(header.protocol).pack(header.type).pack(header.session).pack(header.request).pack(header.reply_to);
+  packer.pack(header.flags);
+  frames.header.assign(buffer.data(), buffer.size());
+  return frames;
+}
+
+Result<Header> decode_header(std::string_view bytes) {
+  if (bytes.size() > limits::kHeaderBytesMax) return invalid("header: too long");
+  msgpack::zone zone;
+  const auto object = codec::unpack(bytes, zone);
+  if (!object) return failure(object.error(), "header");
+  if (object->type != msgpack::type::ARRAY || object->via.array.size < kHeaderFields) {
+    return invalid("header: not a list of six numbers");
+  }
+  const msgpack::object* items = object->via.array.ptr;
+  Header header;
+  if (!read_integer(items[0], header.protocol) || !read_integer(items[1], header.type) ||
+      !read_integer(items[2], header.session) || !read_integer(items[3], header.request) ||
+      !read_integer(items[4], header.reply_to) || !read_integer(items[5], header.flags)) {
+    return invalid("header: not a list of six numbers");
+  }
+  return header;
+}
+
+Result<Envelope> decode(std::string_view header_bytes, std::string_view body) {
+  const auto header = decode_header(header_bytes);
+  if (!header) return std::unexpected(header.error());
+  if (header->protocol < limits::kProtocolOldest || header->protocol > limits::kProtocolNewest) {
+    return failure(ErrorKind::unsupported, fmt::format("protocol {} (spoken here: {} to {})", header->protocol,
+                                                       limits::kProtocolOldest, limits::kProtocolNewest));
+  }
+  const codec::Decoder::Rules whole_frame{.string_bytes_max = limits::kOperatorFrameBytesMax};
+  switch (static_cast<MessageType>(header->type)) {
+    case MessageType::hello:
+      return decode_as<Hello>(*header, body);
+    case MessageType::welcome:
+      return decode_as<Welcome>(*header, body);
+    case MessageType::heartbeat:
+      return decode_as<Heartbeat>(*header, body);
+    case MessageType::heartbeat_reply:
+      return decode_as<HeartbeatReply>(*header, body);
+    case MessageType::resync:
+      return decode_as<Resync>(*header, body);
+    case MessageType::problem:
+      return decode_as<Problem>(*header, body);
+    case MessageType::order:
+      return decode_as<Order>(*header, body, {.refuse_unknown_keys = true});
+    case MessageType::outcome:
+      return decode_as<Outcome>(*header, body);
+    case MessageType::outcome_reply:
+      return decode_as<OutcomeReply>(*header, body);
+    case MessageType::report:
+      return decode_as<Report>(*header, body);
+    case MessageType::get_object:
+      return decode_as<GetObject>(*header, body);
+    case MessageType::object_part:
+      return decode_as<ObjectPart>(*header, body);
+    case MessageType::object_refused:
+      return decode_as<ObjectRefused>(*header, body);
+    case MessageType::operator_request:
+      return decode_as<OperatorRequest>(*header, body, whole_frame);
+    case MessageType::operator_event:
+      return decode_as<OperatorEvent>(*header, body, whole_frame);
+  }
+  return failure(ErrorKind::unsupported, fmt::format("message {} is not known here", name_of_type(header->type)));
+}
+
+}  // namespace serin

@@ -1,0 +1,168 @@
+#pragma once
+
+#include "protocol/messages.h"
+#include "protocol/release.h"
+
+/// Each message's fields, once: names on the wire are stable and never reused. For wire.cc and its tests.
+namespace serin {
+
+template <class V>
+void fields(V& v, OrderId& m) {
+  v("deployment", m.deployment);
+  v("sequence", m.sequence);
+}
+template <class V>
+void fields(V& v, SignedRelease& m) {
+  v("record", m.record);
+  v("signature", m.signature);
+}
+
+template <class V>
+void fields(V& v, ApplicationStatus& m) {
+  v("application", m.application);
+  v("state", m.state);
+  v("live_release", m.live_release);
+  v("live_root", m.live_root);
+  v("live_for_ms", m.live_for_ms);
+  v("slots", m.slots);
+  v("last_order", m.last_order);
+  v("rules_hash", m.rules_hash);
+  v("blind", m.blind);
+}
+template <class V>
+void fields(V& v, Hello& m) {
+  v("protocol_min", m.protocol_min);
+  v("protocol_max", m.protocol_max);
+  v("agent_version", m.agent_version);
+  v("instance", m.instance);
+  v("boot_id", m.boot_id);
+  v("machine", m.machine);
+  v("controller_key", m.controller_key);
+  v("clock_ms", m.clock_ms);
+  v("wall_ms", m.wall_ms);
+  v("applications", m.applications);
+}
+template <class V>
+void fields(V& v, Heartbeat& m) {
+  v("clock_ms", m.clock_ms);
+  v("wall_ms", m.wall_ms);
+  v("applications", m.applications);
+}
+template <class V>
+void fields(V& v, SecondCounts& m) {
+  v("s", m.second);
+  v("e", m.errors);
+  v("l", m.lines);
+}
+template <class V>
+void fields(V& v, ApplicationCounts& m) {
+  v("application", m.application);
+  v("rules_hash", m.rules_hash);
+  v("seconds", m.seconds);
+  v("gap", m.gap);
+}
+template <class V>
+void fields(V& v, Report& m) {
+  v("run", m.run);
+  v("sequence", m.sequence);
+  v("clock_ms", m.clock_ms);
+  v("applications", m.applications);
+}
+template <class V>
+void fields(V& v, Outcome& m) {
+  v("application", m.application);
+  v("order", m.order);
+  v("action", m.action);
+  v("result", m.result);
+  v("step", m.step);
+  v("exit_status", m.exit_status);
+  v("output", m.output);
+  v("live_release", m.live_release);
+  v("live_root", m.live_root);
+  v("at_ms", m.at_ms);
+  v("bytes_pulled", m.bytes_pulled);
+}
+template <class V>
+void fields(V& v, Welcome& m) {
+  v("protocol", m.protocol);
+  v("controller", m.controller);
+  v("host", m.host);
+  v("session", m.session);
+  v("heartbeat_ms", m.heartbeat_ms);
+  v("lease_ms", m.lease_ms);
+  v("spread_ms", m.spread_ms);
+  v("content_port", m.content_port);
+  v("report_since", m.report_since);
+}
+template <class V>
+void fields(V& v, HeartbeatReply& m) {
+  v("run", m.run);
+  v("sequence", m.sequence);
+}
+template <class V>
+void fields(V& v, Resync& m) {
+  v("reason", m.reason);
+}
+template <class V>
+void fields(V& v, Order& m) {
+  v("application", m.application);
+  v("id", m.id);
+  v("action", m.action);
+  v("recipient", m.recipient);
+  v("release", m.release);
+  v("take_back", m.take_back);
+  v("deadline_ms", m.deadline_ms);
+}
+template <class V>
+void fields(V& v, OutcomeReply& m) {
+  v("application", m.application);
+  v("order", m.order);
+}
+template <class V>
+void fields(V& v, Problem& m) {
+  v("text", m.text);
+}
+template <class V>
+void fields(V& v, GetObject& m) {
+  v("object", m.object);
+  v("offset", m.offset);
+  v("length", m.length);
+}
+template <class V>
+void fields(V& v, ObjectPart& m) {
+  v("object", m.object);
+  v("offset", m.offset);
+  v("object_bytes", m.object_bytes);
+}
+template <class V>
+void fields(V& v, ObjectRefused& m) {
+  v("object", m.object);
+  v("offset", m.offset);
+  v("reason", m.reason);
+  v("retry_ms", m.retry_ms);
+}
+template <class V>
+void fields(V& v, OperatorRequest& m) {
+  v("verb", m.verb);
+  v("application", m.application);
+  v("arguments", m.arguments);
+  v("message", m.message);
+  v("sudo_user", m.sudo_user);
+  v("force", m.force);
+  v("dry_run", m.dry_run);
+  v("yes", m.yes);
+  v("detach", m.detach);
+  v("wait_ms", m.wait_ms);
+  v("labels", m.labels);
+  v("name", m.name);
+}
+template <class V>
+void fields(V& v, OperatorEvent& m) {
+  v("final", m.final);
+  v("exit_code", m.exit_code);
+  v("kind", m.kind);
+  v("text", m.text);
+  v("json", m.json);
+}
+
+}  // namespace serin

@@ -1,0 +1,40 @@
+#include "agent/count/log_names.h"
+
+#include <gtest/gtest.h>
+
+namespace serin::count {
+namespace {
+
+TEST(LogNames, only_the_last_component_can_be_a_pattern) {
+  EXPECT_EQ(split_source_path("/var/log/a.log"), (SourcePattern{"/var/log", "a.log", false}));
+  EXPECT_EQ(split_source_path("/var/*/a?.log"), (SourcePattern{"/var/*", "a?.log", true}));
+  EXPECT_EQ(split_source_path("/x*"), (SourcePattern{"/", "x*", true}));
+  EXPECT_EQ(split_source_path("x"), (SourcePattern{".", "x", false}));
+}
+
+TEST(LogNames, star_and_question_mark_fit_as_in_a_shell) {
+  EXPECT_TRUE(fits_pattern("*.log", "a.log"));
+  EXPECT_TRUE(fits_pattern("*.log", "a.log.log"));
+  EXPECT_TRUE(fits_pattern("a*b*c", "aXbYbZc"));
+  EXPECT_TRUE(fits_pattern("a?c**", "abc"));
+  EXPECT_TRUE(fits_pattern("x[1]*", "x[1].log")) << "brackets are ordinary bytes";
+  EXPECT_FALSE(fits_pattern("*.log", "a.log.1"));
+  EXPECT_FALSE(fits_pattern("a?c", "ac"));
+  EXPECT_FALSE(fits_pattern("a", "ab"));
+  EXPECT_FALSE(fits_pattern("", "a"));
+  EXPECT_FALSE(fits_pattern("*", ".hidden"));
+  EXPECT_TRUE(fits_pattern(".h*", ".hidden"));
+}
+
+TEST(LogNames, rotated_names_are_known) {
+  for (const char* name : {"a.log.1", "a.log.12", "a.log-20260131", "a-20260131.gz", "a.log.2.gz", "a.log.xz", "a.log~",
+                           "a.log.20260131", "a.log-1767225600", "a.log.old"}) {
+    EXPECT_TRUE(is_rotated_name(name)) << name;
+  }
+  for (const char* name : {"a.log", "app-7", "worker.8080", "host1.log", "1", ".1", "a.log.", "php8.2-fpm.log"}) {
+    EXPECT_FALSE(is_rotated_name(name)) << name;
+  }
+}
+
+}  // namespace
+}  // namespace serin::count

@@ -1,0 +1,193 @@
+#include <zmq.h>
+
+#include "protocol/posix/link_parts.h"
+#include "tests/protocol/posix/link_fixture.h"
+#include "tests/protocol/posix/raw_peer.h"
+#include "tests/protocol/posix/temporary_folder.h"
+
+namespace serin::posix {
+namespace {
+
+/// A peer with an accepted key that uses libzmq as it likes.
+class HostileDealer {
+ public:
+  HostileDealer(LinkContext& context, const std::string& endpoint, const CurveKeys& keys, const std::string& server_key,
+                const std::string& routing_id = {})
+      : socket_(::zmq_socket(context.parts().zmq, ZMQ_DEALER)) {
+    link::Options options(socket_.get());
+    options.set(ZMQ_LINGER, 0);
+    options.set(ZMQ_SNDHWM, 0);
+    options.set(ZMQ_CURVE_SERVERKEY, server_key);
+    options.set(ZMQ_CURVE_PUBLICKEY, keys.public_key);
+    options.set(ZMQ_CURVE_SECRETKEY, keys.secret_key);
+    if (!routing_id.empty()) options.set(ZMQ_ROUTING_ID, routing_id);
+    EXPECT_TRUE(options.result());
+    EXPECT_EQ(::zmq_connect(socket_.get(), endpoint.c_str()), 0);
+  }
+  void send(const std::string& bytes, bool more) {
+    ASSERT_GE(::zmq_send(socket_.get(), bytes.data(), bytes.size(), more ? ZMQ_SNDMORE : 0), 0);
+  }
+  void send_frames(std::size_t count, const std::string& bytes) {
+    for (std::size_t i = 0; i < count; ++i) send(bytes, i + 1 < count);
+  }
+
+ private:
+  link::Socket socket_;
+};
+
+class HostilePeer : public LinkFixture {
+ protected:
+  HostileDealer hostile(const ServerSocket& server, const std::string& routing_id = {}) {
+    return {context_, server.endpoint(), admitted("hostile"), server_keys_.public_key, routing_id};
+  }
+  static bool counts(ServerSocket& server, std::uint64_t malformed) {
+    return becomes({server.fd()}, [&] {
+      while (const auto message = server.receive()) ADD_FAILURE() << "passed on: " << message->body;
+      return server.malformed() == malformed;
+    });
+  }
+};
+
+TEST_F(HostilePeer, messages_of_one_four_and_many_frames_are_dropped_and_counted) {
+  ServerSocket server = serve();
+  HostileDealer peer = hostile(server);
+  peer.send_frames(1, "alone");
+  EXPECT_TRUE(counts(server, 1));
+  peer.send_frames(4, "frame");
+  EXPECT_TRUE(counts(server, 2));
+  peer.send_frames(20'000, "frame");
+  EXPECT_TRUE(counts(server, 3));
+  peer.send_frames(2, "good");
+  EXPECT_EQ(next(server)->body, "good") << "the message after a dropped one is whole";
+  EXPECT_EQ(server.malformed(), 3U);
+}
+
+TEST_F(HostilePeer, a_long_bad_message_is_dropped_in_turns) {
+  const link::Socket from(::zmq_socket(context_.parts().zmq, ZMQ_PAIR));
+  const link::Socket to(::zmq_socket(context_.parts().zmq, ZMQ_PAIR));
+  ASSERT_EQ(::zmq_bind(to.get(), "inproc://turns"), 0);
+  ASSERT_EQ(::zmq_connect(from.get(), "inproc://turns"), 0);
+  for (int i = 0; i < 10'000; ++i) ::zmq_send(from.get(), "x", 1, i + 1 < 10'000 ? ZMQ_SNDMORE : 0);
+  link::Reader reader({.routed = false, .frame_bytes_max = 100});
+  Received message;
+  EXPECT_EQ(reader.next(to.get(), message), link::Reader::Outcome::tired);
+  EXPECT_EQ(message.body, "");
+  EXPECT_EQ(reader.malformed(), 0U);
+  EXPECT_EQ(reader.next(to.get(), message), link::Reader::Outcome::tired);
+  EXPECT_EQ(reader.next(to.get(), message), link::Reader::Outcome::empty);
+  EXPECT_EQ(reader.malformed(), 1U);
+}
+
+TEST_F(HostilePeer, a_frame_of_the_bound_passes_and_one_byte_more_ends_the_connection) {
+  ServerSocket server = serve();
+  HostileDealer peer = hostile(server);
+  peer.send_frames(2, std::string(kFrameBytesMax, 'x'));
+  const auto message = next(server);
+  ASSERT_TRUE(message);
+  EXPECT_EQ(message->body.size(), kFrameBytesMax);
+  peer.send_frames(2, std::string(kFrameBytesMax + 1, 'x'));
+  EXPECT_TRUE(becomes({server.fd()}, [&] {
+    EXPECT_FALSE(server.receive());
+    return server.send(message->connection, {"h", "b"}) == Sent::peer_gone;
+  }));
+  EXPECT_TRUE(still_serves(server));
+}
+
+TEST_F(HostilePeer, a_client_is_rid_of_a_server_that_sends_too_large_a_frame) {
+  ServerSocket server = serve();
+  auto client = ClientSocket::dial(context_, {.endpoint = server.endpoint(),
+                                              .curve = admitted("web-1"),
+                                              .server_key = server_keys_.public_key,
+                                              .frame_bytes_max = 1'000});
+  ASSERT_TRUE(client);
+  ASSERT_TRUE(reaches(*client, State::connected));
+  ASSERT_EQ(client->send({"h", "b"}), Sent::yes);
+  const auto connection = next(server)->connection;
+  ASSERT_EQ(server.send(connection, {"h", std::string(1'001, 'x')}), Sent::yes);
+  EXPECT_TRUE(reaches(*client, State::lost));
+  EXPECT_EQ(client->receive(), std::nullopt);
+}
+
+TEST_F(HostilePeer, a_peer_that_chooses_its_own_routing_id_is_not_heard) {
+  ServerSocket server = serve();
+  HostileDealer peer = hostile(server, "victim");
+  peer.send_frames(2, "I am the victim");
+  EXPECT_TRUE(counts(server, 1));
+  EXPECT_TRUE(still_serves(server));
+}
+
+TEST_F(HostilePeer, an_unfinished_message_of_libzmq_never_leaves_its_sender) {
+  ServerSocket server = serve();
+  {
+    HostileDealer peer = hostile(server);
+    peer.send_frames(2, "first");
+    ASSERT_TRUE(next(server));
+    for (int i = 0; i < 100; ++i) peer.send(std::string(10'000, 'x'), true);
+    EXPECT_TRUE(still_serves(server));
+  }
+  EXPECT_TRUE(still_serves(server));
+  EXPECT_EQ(server.malformed(), 0U);
+}
+
+TEST_F(HostilePeer, an_unfinished_message_by_hand_is_never_passed_on_and_is_gone_with_its_connection) {
+  const TemporaryFolder folder;
+  const std::string path = (folder / "operator.sock").string();
+  auto server = ServerSocket::bind(context_, {.endpoint = "ipc://" + path, .frame_bytes_max = kFrameBytesMax});
+  auto client = ClientSocket::dial(context_, {.endpoint = "ipc://" + path, .frame_bytes_max = kFrameBytesMax});
+  ASSERT_TRUE(server && client);
+  ASSERT_TRUE(reaches(*client, State::connected));
+  {
+    RawPeer peer = RawPeer::ipc(path);
+    ASSERT_TRUE(peer.write(zmtp::greeting("NULL") + zmtp::ready(zmtp::property("Socket-Type", "DEALER"))));
+    // No bound of libzmq ends this: neither the queue's length nor the size of a frame (link_socket.h says so).
+    const std::string frame = zmtp::frame(std::string(64 << 10, 'x'), true);
+    for (int i = 0; i < 64; ++i) ASSERT_TRUE(peer.write(frame));
+    ASSERT_EQ(client->send({"h", "meanwhile"}), Sent::yes);
+    EXPECT_EQ(next(*server)->body, "meanwhile");
+    EXPECT_EQ(server->receive(), std::nullopt);
+  }
+  ASSERT_EQ(client->send({"h", "after"}), Sent::yes);
+  EXPECT_EQ(next(*server)->body, "after");
+  EXPECT_EQ(server->receive(), std::nullopt);
+  EXPECT_EQ(server->malformed(), 0U);
+}
+
+struct Opening {
+  const char* name;
+  std::string bytes;
+  std::string endless;  ///< written again and again until the server hangs up
+};
+
+class HostileOpening : public HostilePeer, public ::testing::WithParamInterface<Opening> {};
+
+TEST_P(HostileOpening, is_hung_up_on_and_others_are_served) {
+  ServerSocket server = serve();
+  RawPeer peer = RawPeer::tcp(server.endpoint());
+  bool open = peer.write(GetParam().bytes);
+  std::size_t written = 0;
+  // The kernel takes some after the server has closed, but not this much.
+  while (open && !GetParam().endless.empty() && written < (64U << 20)) {
+    open = peer.write(GetParam().endless);
+    written += GetParam().endless.size();
+  }
+  EXPECT_LT(written, 64U << 20);
+  EXPECT_TRUE(!open || peer.is_hung_up_on());
+  EXPECT_TRUE(still_serves(server));
+  EXPECT_EQ(server.malformed(), 0U);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    RawTcp, HostileOpening,
+    ::testing::Values(
+        Opening{"http", "GET / HTTP/1.1\r\nHost: serin\r\n\r\n", {}},
+        Opening{"random_bytes", std::string(10'000, '\xa7'), {}},
+        Opening{"an_old_protocol", std::string("\x01\0", 2), "\x05\x01hell"},
+        Opening{"no_encryption", zmtp::greeting("NULL") + zmtp::ready(zmtp::property("Socket-Type", "DEALER")), {}},
+        Opening{"an_unknown_mechanism", zmtp::greeting("PLAIN"), {}},
+        Opening{"a_frame_of_a_terabyte", zmtp::greeting("CURVE") + '\x06' + zmtp::size_of_frame(1ULL << 40), {}},
+        Opening{"a_hello_of_noise", zmtp::greeting("CURVE") + "\x04\xc8\x05HELLO" + std::string(194, '\x07'), {}},
+        Opening{"frames_without_end", zmtp::greeting("CURVE"), zmtp::frame(std::string(64 << 10, 'x'), true)}),
+    [](const auto& opening) { return opening.param.name; });
+
+}  // namespace
+}  // namespace serin::posix
