@@ -1,1 +1,148 @@
 #include "controller/state_db.h"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include "controller/state_tables_db.h"
+
+namespace serin::controller {
+
+namespace {
+
+constexpr int kApplicationId = 0x5e819;  ///< marks the file as Serin's
+constexpr int kSchemaVersion = 1;
+constexpr int kBusyMs = 2'000;
+
+ErrorKind kind_of(int code) {
+  switch (code & 0xff) {
+    case SQLITE_FULL: return ErrorKind::no_space;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED: return ErrorKind::busy;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB: return ErrorKind::corrupt;
+    case SQLITE_PERM:
+    case SQLITE_CANTOPEN:
+    case SQLITE_READONLY: return ErrorKind::refused;
+    default: return ErrorKind::io;
+  }
+}
+
+std::string remedy_for(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::no_space: return "the disk is full: free some space";
+    case ErrorKind::busy: return "another process holds it: close it (fuser shows which)";
+    case ErrorKind::corrupt:
+      return "the file is damaged or no database: move it away and restore a backup; without one, an empty state is made at "
+             "the next start and hosts must be accepted anew";
+    case ErrorKind::refused: return "the daemon's user must be able to read and write it and its folder";
+    case ErrorKind::invalid:
+    case ErrorKind::not_found:
+    case ErrorKind::io:
+    case ErrorKind::unsupported: break;
+  }
+  return "see the kernel's log for disk errors";
+}
+
+std::unexpected<Error> database_error(const std::string& file, const SQLite::Exception& error) {
+  const ErrorKind kind = kind_of(error.getErrorCode());
+  return failure(kind, fmt::format("database {}: {}: {}", file, error.what(), remedy_for(kind)));
+}
+
+}  // namespace
+
+struct StateDb::Parts {
+  Parts(const std::string& path)
+      : file(path), database(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyMs) {}
+  std::string file;
+  SQLite::Database database;
+  std::unique_ptr<StateTables> tables;
+
+  /// Runs what may throw, as a result.
+  template <class Do>
+  auto guarded(const Do& work) -> Result<decltype(work())> {
+    try {
+      if constexpr (std::is_void_v<decltype(work())>) {
+        work();
+        return {};
+      } else {
+        return work();
+      }
+    } catch (const SQLite::Exception& error) {
+      return database_error(file, error);
+    } catch (const std::exception& error) {
+      return failure(ErrorKind::corrupt, fmt::format("database {}: a row that Serin did not write: {}", file, error.what()));
+    }
+  }
+};
+
+StateDb::StateDb(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+StateDb::StateDb(StateDb&&) noexcept = default;
+StateDb& StateDb::operator=(StateDb&&) noexcept = default;
+StateDb::~StateDb() = default;
+
+Result<StateDb> StateDb::open(const std::filesystem::path& file) {
+  try {
+    auto parts = std::make_unique<Parts>(file.string());
+    SQLite::Database& database = parts->database;
+    const int application = database.execAndGet("PRAGMA application_id").getInt();
+    const int version = database.execAndGet("PRAGMA user_version").getInt();
+    const bool empty = database.execAndGet("SELECT count(*) FROM sqlite_schema").getInt() == 0;
+    if (!empty && application != kApplicationId) {
+      return failure(ErrorKind::corrupt, fmt::format("database {}: this is another program's database: give Serin a "
+                                                     "state_dir of its own",
+                                                     file.string()));
+    }
+    if (version > kSchemaVersion) {
+      return failure(ErrorKind::unsupported, fmt::format("database {}: written by a newer Serin (schema {}, this one knows "
+                                                         "{}): install that version again, or restore a backup",
+                                                         file.string(), version, kSchemaVersion));
+    }
+    database.exec("PRAGMA journal_mode=WAL");
+    database.exec("PRAGMA synchronous=FULL");
+    database.exec("PRAGMA foreign_keys=ON");
+    if (empty) {
+      SQLite::Transaction transaction(database);
+      database.exec(StateTables::schema());
+      database.exec(fmt::format("PRAGMA application_id={}; PRAGMA user_version={}", kApplicationId, kSchemaVersion));
+      transaction.commit();
+    } else if (const std::string check = database.execAndGet("PRAGMA quick_check(1)").getString(); check != "ok") {
+      return failure(ErrorKind::corrupt,
+                     fmt::format("database {}: {}: {}", file.string(), check, remedy_for(ErrorKind::corrupt)));
+    }
+    parts->tables = std::make_unique<StateTables>(database);
+    return StateDb(std::move(parts));
+  } catch (const SQLite::Exception& error) {
+    return database_error(file.string(), error);
+  }
+}
+
+Result<StoredState> StateDb::load() {
+  return parts_->guarded([&] { return parts_->tables->load(); });
+}
+
+Result<void> StateDb::commit(const std::vector<Record>& records) {
+  return parts_->guarded([&] {
+    SQLite::Transaction transaction(parts_->database, SQLite::TransactionBehavior::IMMEDIATE);
+    for (const Record& record : records) parts_->tables->store(record);
+    transaction.commit();
+  });
+}
+
+Result<std::vector<HistoryLine>> StateDb::history(const ApplicationName& application, std::size_t most) {
+  return parts_->guarded([&] { return parts_->tables->history(application, most); });
+}
+
+Result<posix::ClockAnchor> StateDb::clock_anchor() {
+  return parts_->guarded([&] { return parts_->tables->clock_anchor(); });
+}
+
+Result<void> StateDb::store_clock_anchor(const posix::ClockAnchor& anchor) {
+  return parts_->guarded([&] { parts_->tables->store_clock_anchor(anchor); });
+}
+
+Result<SteadyTime> StateDb::newest_time() {
+  return parts_->guarded([&] { return parts_->tables->newest_time(); });
+}
+
+}  // namespace serin::controller

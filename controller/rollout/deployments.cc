@@ -124,7 +124,7 @@ void carry_out(ControllerState& state, const ApplicationName& application, const
       if (release == nullptr) continue;  // a former release that is not Serin's: the plan gave none
       if (send->action == OrderAction::activate) refresh_trust(state, application, host.host, now);
       send_order(state, host.host,
-                 make_order(state, host.host, application, {active.rollout.id, host.sequence}, send->action, *release,
+                 make_order(state, host.host, application, {active.rollout.id, send->sequence}, send->action, *release,
                             send->take_back, active.rollout.step_deadline),
                  turn);
     } else if (const auto* line = std::get_if<TellOperator>(&effect)) {

@@ -106,11 +106,11 @@ void Move::activate_ready() {
 
 void Move::settle() {
   while (r_.phase == Phase::rolling) {
-    activate_ready();
     if (auto reason = stage_failure()) {
       go_back(std::move(*reason), Ending::taken_back);
       return;
     }
+    activate_ready();
     if (pending() > 0) return;
     end_stage();
   }

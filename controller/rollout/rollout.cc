@@ -289,7 +289,7 @@ void Move::send(std::size_t index) {
   PlanHost& host = r_.hosts[index];
   host.sent_at = now_.steady;
   const bool back = takes_back(host);
-  effects_.emplace_back(SendOrder{index, host.ordered, back ? host.former : r_.release, back});
+  effects_.emplace_back(SendOrder{index, host.sequence, host.ordered, back ? host.former : r_.release, back});
 }
 
 void Move::resend(std::size_t index, const ApplicationStatus& status, bool at_once) {

@@ -62,6 +62,7 @@ struct RecordDeployment {};  ///< the deployment's own row changed
 /// Its id is {Rollout::id, hosts[index].sequence}.
 struct SendOrder {
   std::size_t index;
+  std::uint32_t sequence;  ///< of this order; the row may have moved on by the time it is sent
   OrderAction action;
   ReleaseNumber release;
   bool take_back;

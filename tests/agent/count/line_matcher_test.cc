@@ -102,6 +102,7 @@ TEST(LineMatcher, is_right_and_silent_when_the_states_do_not_fit) {
 
 TEST(LineMatcher, takes_more_rules_than_one_automaton_holds) {
   std::vector<RuleSettings> rules;
+  rules.reserve(40);
   for (int i = 0; i < 40; ++i) {
     rules.push_back({.name = std::to_string(i), .match = fmt::format("<{}>[xy]{{900}}q", i), .unless = "but not"});
   }

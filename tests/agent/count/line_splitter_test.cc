@@ -35,7 +35,7 @@ Lines lines_in_steps(const std::string& text, std::size_t step, bool finish = fa
 }
 
 TEST(LineSplitter, gives_equal_lines_whatever_the_pieces) {
-  const std::string text("one\n\ntwo\r\n\r\nthr\0ee\n\rfour\r\r\nhalf", 32);
+  const std::string text("one\n\ntwo\r\n\r\nthr\0ee\n\rfour\r\r\nhalf", 31);
   const Lines expected = {"one", "", "two", "", std::string("thr\0ee", 6), "\rfour\r"};
   for (std::size_t step = 1; step <= text.size(); ++step) EXPECT_EQ(lines_in_steps(text, step), expected) << step;
 }

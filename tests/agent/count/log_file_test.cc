@@ -287,6 +287,7 @@ TEST_F(LogFollowerTest, two_files_that_begin_alike_are_two) {
 
 TEST_F(LogFollowerTest, lists_a_thousand_unreadable_sources_in_bounded_text) {
   std::vector<std::string> names;
+  names.reserve(1'000);
   for (int i = 0; i < 1'000; ++i) names.push_back("missing-" + std::to_string(i));
   auto follower = follow(names);
   turn(follower);

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "controller/state_db.h"
+
+namespace serin::controller {
+
+/// The tables of state_db.h and their rows, over an open database. Throws SQLite::Exception; the caller holds the
+/// transaction. What each column means stands in README.md, "What is stored".
+class StateTables {
+ public:
+  explicit StateTables(SQLite::Database& database) : database_(database) {}
+  static const char* schema();
+
+  void store(const Record& record);
+  StoredState load();
+  std::vector<HistoryLine> history(const ApplicationName& application, std::size_t most);
+  posix::ClockAnchor clock_anchor();
+  void store_clock_anchor(const posix::ClockAnchor& anchor);
+  SteadyTime newest_time();
+
+ private:
+  void put(const StoreHost& row);
+  void put(const RemoveHost& row);
+  void put(const StoreRelease& row);
+  void put(const StoreTrust& row);
+  void put(const StoreWanted& row);
+  void put(const StoreDeployment& row);
+  void put(const StorePlanHost& row);
+  void put(const StoreBaseline& row);
+  void put(const StoreSamples& row);
+  void put(const StoreAction& row);
+  void prune_samples();
+
+  void load_hosts(StoredState& state);
+  void load_releases(StoredState& state);
+  void load_deployments(StoredState& state);
+  std::vector<rollout::PlanHost> load_plan(DeploymentId deployment);
+  void load_evidence(StoredState& state, DeploymentId deployment);
+
+  /// A statement that is prepared once, ready for its values.
+  SQLite::Statement& prepared(const char* sql);
+  std::string setting(const std::string& name);
+  void set_setting(const std::string& name, const std::string& value);
+
+  SQLite::Database& database_;
+  std::map<const char*, SQLite::Statement> statements_;
+};
+
+/// The parts of a rollout that are stored as one JSON document: settings, stages, verdict.
+std::string rollout_settings_json(const rollout::Rollout& rollout);
+void read_rollout_settings(const std::string& json, rollout::Rollout& rollout);
+
+}  // namespace serin::controller
