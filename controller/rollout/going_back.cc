@@ -106,7 +106,7 @@ void Move::check_returning() {
     for (const std::size_t index : of_stage) {
       const PlanHost& host = r_.hosts[index];
       if (host.step != HostStep::returning && host.step != HostStep::activating) continue;
-      if (now_.steady - host.ordered_at < r_.step_deadline) continue;
+      if (now_.steady - host.ordered_at < r_.step_deadline || (recovering() && !host.connected)) continue;
       fail(index, HostStep::overdue,
            fmt::format("{} within {}", host.connected ? "has not gone back" : "is away and has not gone back",
                        duration_text(r_.step_deadline)));

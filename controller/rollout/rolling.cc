@@ -98,8 +98,7 @@ void Move::activate_ready() {
   while (!ready.empty() && count(r_.stage, HostStep::activating) < bound) {
     const std::size_t index = ready.front();
     ready.pop_front();
-    // It went meanwhile, or was named twice; one that is away is named again when it returns.
-    if (r_.hosts[index].step != HostStep::staged || !r_.hosts[index].connected) continue;
+    if (r_.hosts[index].step != HostStep::staged) continue;  // it went meanwhile, or was named twice
     set_step(index, HostStep::activating);
     order(index, OrderAction::activate);
   }

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cassert>
+#include <iterator>
 #include <numeric>
+#include <set>
 
 #include "controller/rollout/move.h"
 
@@ -14,6 +16,17 @@ namespace {
 
 std::size_t at(HostStep step) {
   return static_cast<std::size_t>(step);
+}
+
+/// A step may order a host twice, when a stage begins that cannot succeed: only the newer order stands in its row.
+void keep_newest_orders(std::vector<Effect>& effects) {
+  std::set<std::size_t> ordered;
+  std::reverse(effects.begin(), effects.end());
+  std::erase_if(effects, [&](const Effect& effect) {
+    const auto* order = std::get_if<SendOrder>(&effect);
+    return order != nullptr && !ordered.insert(order->index).second;
+  });
+  std::reverse(effects.begin(), effects.end());
 }
 
 bool is_judged(const Rollout& rollout, const PlanHost& host) {
@@ -40,6 +53,7 @@ Step Move::result() {
   step.effects.reserve(changed_hosts_.size() + effects_.size() + 2);
   for (const std::size_t index : changed_hosts_) step.effects.emplace_back(RecordHost{index});
   if (deployment_changed_) step.effects.emplace_back(RecordDeployment{});
+  keep_newest_orders(effects_);
   std::move(effects_.begin(), effects_.end(), std::back_inserter(step.effects));
   if (finished_) step.effects.emplace_back(Finish{});
   return step;
@@ -48,6 +62,7 @@ Step Move::result() {
 // ---- events ----
 
 void Move::on(const Started& /*event*/) {
+  if (!r_.progress.by_name.empty() || r_.phase != Phase::rolling) return;  // it runs
   for (PlanHost& host : r_.hosts) {
     // Connected, but absent from the plan: it does not have the application.
     if (host.step == HostStep::absent) host.connected = false;
@@ -60,6 +75,7 @@ void Move::on(const Started& /*event*/) {
 }
 
 void Move::on(const Restored& /*event*/) {
+  if (r_.phase == Phase::finished) return;
   for (std::size_t i = 0; i < r_.hosts.size(); ++i) {
     PlanHost& host = r_.hosts[i];
     host.connected = false;
