@@ -20,7 +20,8 @@ struct PullResult {
 };
 class SlotDir;
 /// Brings every object of `release` that the slots lack into the slots' incoming folder, verified.
-using PullFunction = std::function<Result<PullResult>(const Release& release, SlotDir& slots, const std::stop_token& stop)>;
+using PullFunction =
+    std::function<Result<PullResult>(const Release& release, SlotDir& slots, const std::stop_token& stop)>;
 
 /// Carries out host steps of one application: owns its journal, its slots and its hooks. One thread; the calls block
 /// (disk, network, hooks), so the agent runs it in a worker and tells it to stop through `stop`.
@@ -28,7 +29,7 @@ class Applier {
  public:
   struct Options {
     agent::ApplicationSettings settings;
-    std::filesystem::path state_dir;      ///< of the agent; the journal is state_dir/journal/APPLICATION
+    std::filesystem::path state_dir;  ///< of the agent; the journal is state_dir/journal/APPLICATION
     PullFunction pull;
     std::function<Now()> now;
     std::function<void(const ApplicationStatus&)> on_status;  ///< called whenever the status changes, in this thread
@@ -46,6 +47,8 @@ class Applier {
   /// `stop` ends a staging step as superseded (`unchanged`); from the switch on a step always runs to its end.
   void run(const Order& order, const Release& release, const std::stop_token& stop);
   void acknowledge(const OrderId& order);
+  /// Work for quiet moments: a spare tree for the next release, surplus slots. Call after the outcome was reported.
+  void tidy();
 
   /// The last outcome while it is not acknowledged.
   [[nodiscard]] std::optional<Outcome> unacknowledged() const;

@@ -36,7 +36,9 @@ class Move {
         then(SaveJournal{});
         then(DiscardStaged{next_.target_slot});
         break;
-      case OrderAction::unknown: end(StepResult::unchanged, settled_state()); break;
+      case OrderAction::unknown:
+        end(StepResult::unchanged, settled_state());
+        break;
     }
   }
 
@@ -98,7 +100,8 @@ class Move {
         end(StepResult::taken_back, HostState::taken_back);
         return;
       }
-      next_.output += fmt::format("\nthe way back failed: {}, exit status {}: {}", hook.step, hook.exit_status, hook.output);
+      next_.output +=
+          fmt::format("\nthe way back failed: {}, exit status {}: {}", hook.step, hook.exit_status, hook.output);
       end(StepResult::broken, HostState::broken);
     }
   }
@@ -150,7 +153,8 @@ class Move {
         then(SaveJournal{});
         then(RunReload{});
         break;
-      case StepPhase::idle: break;
+      case StepPhase::idle:
+        break;
     }
   }
 
@@ -188,9 +192,7 @@ class Move {
   }
 
   /// What a host shows when a step ended without touching what is live.
-  [[nodiscard]] HostState settled_state() const {
-    return live_.slot.empty() ? HostState::unknown : HostState::loaded;
-  }
+  [[nodiscard]] HostState settled_state() const { return live_.slot.empty() ? HostState::unknown : HostState::loaded; }
 
   void end(StepResult result, HostState state) {
     next_.phase = StepPhase::idle;

@@ -8,58 +8,85 @@
 
 #include "protocol/messages.h"
 
-/// One host step as a pure state machine: what an order does to one application, and what a crash at any point leads to.
+/// One host step as a pure state machine: what an order does to one application, and what a crash at any point leads
+/// to.
 namespace serin::apply {
 
 /// Where a step stands. Each is on disk before what follows it is begun.
 enum class StepPhase : std::uint8_t {
-  idle,        ///< nothing to do; `outcome` tells of the last step
-  staging,     ///< pulling and building the slot
-  switching,   ///< about to point the live path at `target_slot`
-  loading,     ///< the live path points at it: reload hook and check
-  reverting,   ///< loading failed: about to point the live path back at `former_slot`
-  reloading,   ///< it points back: reload hook
+  idle,       ///< nothing to do; `outcome` tells of the last step
+  staging,    ///< pulling and building the slot
+  switching,  ///< about to point the live path at `target_slot`
+  loading,    ///< the live path points at it: reload hook and check
+  reverting,  ///< loading failed: about to point the live path back at `former_slot`
+  reloading,  ///< it points back: reload hook
 };
 
 /// The journal's record of one application: the whole durable state of its step.
 struct StepJournal {
   StepPhase phase = StepPhase::idle;
-  Order order;                     ///< the last accepted one
-  Release release;                 ///< of that order, opened and verified
-  std::string former_slot;         ///< live before the switch; empty: nothing was
+  Order order;              ///< the last accepted one
+  Release release;          ///< of that order, opened and verified
+  std::string former_slot;  ///< live before the switch; empty: nothing was
   std::string target_slot;
-  std::uint32_t restarts = 0;      ///< of the agent within this step
-  std::string failed_step;         ///< first failure of this step, kept through the way back
+  std::uint32_t restarts = 0;  ///< of the agent within this step
+  std::string failed_step;     ///< first failure of this step, kept through the way back
   std::int32_t exit_status = 0;
   std::string output;
-  std::optional<Outcome> outcome;  ///< of `order`, once it ended
-  bool acknowledged = false;       ///< the controller has the outcome
+  std::optional<Outcome> outcome;        ///< of `order`, once it ended
+  bool acknowledged = false;             ///< the controller has the outcome
   HostState state = HostState::unknown;  ///< what status shows
   friend bool operator==(const StepJournal&, const StepJournal&) = default;
 };
 
 // ---- events ----
-struct OrderCame { Order order; Release release; };         ///< signature and recipient are good, it is not old
-struct Staged { std::string slot; std::uint64_t bytes_pulled; };
-struct StageFailed { std::string step; std::string reason; };   ///< "pull", "build", "verify", "space"
-struct Linked {};                                           ///< the live path points where the last LinkTo said
-struct LinkFailed { std::string reason; };
-struct HookEnded { bool ok; std::string step; std::int32_t exit_status; std::string output; };  ///< "reload hook", "check"
+struct OrderCame {
+  Order order;
+  Release release;
+};  ///< signature and recipient are good, it is not old
+struct Staged {
+  std::string slot;
+  std::uint64_t bytes_pulled;
+};
+struct StageFailed {
+  std::string step;
+  std::string reason;
+};                 ///< "pull", "build", "verify", "space"
+struct Linked {};  ///< the live path points where the last LinkTo said
+struct LinkFailed {
+  std::string reason;
+};
+struct HookEnded {
+  bool ok;
+  std::string step;
+  std::int32_t exit_status;
+  std::string output;
+};  ///< "reload hook", "check"
 struct Discarded {};
 /// First event after a start of the agent: where the live path points (slot name; empty: nowhere or not ours).
-struct AgentRestarted { std::string live_slot; };
-struct OutcomeAcknowledged { OrderId order; };
+struct AgentRestarted {
+  std::string live_slot;
+};
+struct OutcomeAcknowledged {
+  OrderId order;
+};
 using Event = std::variant<OrderCame, Staged, StageFailed, Linked, LinkFailed, HookEnded, Discarded, AgentRestarted,
                            OutcomeAcknowledged>;
 
 // ---- effects, in order ----
-struct SaveJournal {};                        ///< durable before the next effect
-struct Stage { Release release; };            ///< answered by Staged or StageFailed
-struct LinkTo { std::string slot; };          ///< answered by Linked or LinkFailed
-struct RunHooks {};                           ///< reload hook, then check; answered by one HookEnded
-struct RunReload {};                          ///< the way back: reload hook only; answered by HookEnded
-struct DiscardStaged { std::string slot; };   ///< answered by Discarded
-struct ReportOutcome {};                      ///< journal.outcome is to be sent until acknowledged
+struct SaveJournal {};  ///< durable before the next effect
+struct Stage {
+  Release release;
+};  ///< answered by Staged or StageFailed
+struct LinkTo {
+  std::string slot;
+};                    ///< answered by Linked or LinkFailed
+struct RunHooks {};   ///< reload hook, then check; answered by one HookEnded
+struct RunReload {};  ///< the way back: reload hook only; answered by HookEnded
+struct DiscardStaged {
+  std::string slot;
+};                        ///< answered by Discarded
+struct ReportOutcome {};  ///< journal.outcome is to be sent until acknowledged
 using Effect = std::variant<SaveJournal, Stage, LinkTo, RunHooks, RunReload, DiscardStaged, ReportOutcome>;
 
 struct Advance {

@@ -17,15 +17,15 @@ namespace serin::apply {
 
 /// One complete tree on the host.
 struct Slot {
-  std::string name;                 ///< Release::slot_name()
+  std::string name;  ///< Release::slot_name()
   ReleaseNumber release = 0;
   ObjectId root;
   bool live = false;
 };
 
-/// The trees of one application: SLOTS_DIR/NAME/ (files 0444 or 0555, folders 0755), SLOTS_DIR/.serin/ for tree objects,
-/// incoming objects and slot records, and the live path, a symlink to one of them. Files are shared between slots path
-/// by path as hard links (a copy where links fail) and are only ever replaced by rename. One thread.
+/// The trees of one application: SLOTS_DIR/NAME/ (files 0444 or 0555, folders 0755), SLOTS_DIR/.serin/ for tree
+/// objects, incoming objects, slot records and the spare, and the live path, a symlink to one of them. Files are shared
+/// between slots path by path as hard links (a copy where links fail) and are only ever replaced by rename. One thread.
 class SlotDir {
  public:
   /// Checks the live path (see Applier::open) and removes what a crash left half built.
@@ -52,14 +52,16 @@ class SlotDir {
   Result<void> check_space(std::uint64_t bytes, std::uint64_t files) const;
 
   // What a step needs
-  /// Builds (or finds) the slot of a release from the live slot, an idle one and incoming; durable when it returns.
+  /// Builds (or finds) the slot of a release from the spare, the live slot and incoming; durable when it returns.
   Result<std::string> build(const Release& release);
   /// Points the live path at the slot: one rename, durable when it returns.
   Result<void> link_to(const std::string& slot);
   /// Removes the slot when it is not live.
   Result<void> discard(const std::string& slot);
-  /// Removes surplus slots that are free, and incoming objects.
-  void tidy(SteadyTime now);
+  /// Makes the spare (a clone of the live tree in links, so that the next build touches only what changed), removes
+  /// incoming objects, and surplus slots that are free: idle for idle_grace, and no process has its cwd, executable, a
+  /// mapping or an open file in it, as far as /proc shows.
+  void tidy();
 
  private:
   struct Parts;

@@ -64,6 +64,7 @@ void StepWorker::carry_out(const Job& job, std::optional<Applier>& applier) {
   if (open(applier)) {
     applier->run(job.order->first, job.order->second, job.stop);
     news_.post({.status = applier->status(), .outcome = applier->unacknowledged(), .step_ended = true, .trouble = {}});
+    applier->tidy();
     return;
   }
   // The trouble was told just now; the order ends before anything was touched.

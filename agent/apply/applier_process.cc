@@ -1,0 +1,161 @@
+#include "agent/apply/applier_process.h"
+
+#include <fmt/format.h>
+
+#include <deque>
+
+#include "agent/apply/hook_process.h"
+#include "agent/apply/journal_file.h"
+#include "agent/apply/slot_dir.h"
+#include "protocol/posix/files.h"
+
+namespace serin::apply {
+
+struct Applier::Parts {
+  Parts(Options with, SlotDir with_slots, JournalFile file)
+      : options(std::move(with)), slots(std::move(with_slots)), journal_file(std::move(file)) {}
+
+  Options options;
+  SlotDir slots;
+  JournalFile journal_file;
+  StepJournal journal;
+
+  [[nodiscard]] LiveFacts live_facts() const {
+    const auto live = slots.live();
+    return live ? LiveFacts{live->name, live->release, live->root} : LiveFacts{};
+  }
+
+  /// Feeds the machine and carries out what it asks for, until it asks for nothing more.
+  void drive(const Event& first, const std::stop_token& stop) {
+    std::deque<Event> events{first};
+    while (!events.empty()) {
+      const Event event = std::move(events.front());
+      events.pop_front();
+      Advance step = advance(std::move(journal), event, live_facts(), options.now());
+      journal = std::move(step.next);
+      for (const Effect& effect : step.effects) {
+        if (auto answer = carry_out(effect, stop)) events.push_back(std::move(*answer));
+      }
+    }
+  }
+
+  std::optional<Event> carry_out(const Effect& effect, const std::stop_token& stop) {
+    return std::visit([&](const auto& value) -> std::optional<Event> { return act(value, stop); }, effect);
+  }
+
+  std::optional<Event> act(const SaveJournal&, const std::stop_token&) {
+    const auto saved = journal_file.save(journal);
+    save_failure = saved ? std::string{} : saved.error().text;
+    options.on_status(status());
+    return std::nullopt;
+  }
+
+  std::optional<Event> act(const Stage& stage, const std::stop_token& stop) {
+    if (!save_failure.empty()) return StageFailed{"journal", save_failure};
+    const auto pulled = options.pull(stage.release, slots, stop);
+    if (stop.stop_requested()) return StageFailed{"pull", "a newer order took its place"};
+    if (!pulled) return StageFailed{pulled.error().kind == ErrorKind::no_space ? "space" : "pull", pulled.error().text};
+    const auto slot = slots.build(stage.release);
+    if (!slot) return StageFailed{slot.error().kind == ErrorKind::no_space ? "space" : "build", slot.error().text};
+    return Staged{*slot, pulled->bytes};
+  }
+
+  std::optional<Event> act(const LinkTo& link, const std::stop_token&) {
+    // A switch that the journal does not know of could not be ended after a crash. The way back is taken all the same.
+    if (!save_failure.empty() && journal.phase == StepPhase::switching) return LinkFailed{"journal: " + save_failure};
+    if (auto linked = slots.link_to(link.slot); !linked) return LinkFailed{linked.error().text};
+    return Linked{};
+  }
+
+  std::optional<Event> act(const RunHooks&, const std::stop_token&) {
+    const auto environment = hook_environment();
+    const HookResult reloaded = run_hook(options.settings.reload, environment);
+    if (!reloaded.ok) return HookEnded{false, "reload hook", reloaded.exit_status, reloaded.output};
+    const HookResult checked = run_hook(options.settings.check, environment);
+    if (!checked.ok) return HookEnded{false, "check", checked.exit_status, checked.output};
+    return HookEnded{true, {}, 0, reloaded.output + checked.output};
+  }
+
+  std::optional<Event> act(const RunReload&, const std::stop_token&) {
+    const HookResult reloaded = run_hook(options.settings.reload, hook_environment());
+    return HookEnded{reloaded.ok, "reload hook", reloaded.exit_status, reloaded.output};
+  }
+
+  std::optional<Event> act(const DiscardStaged& discard, const std::stop_token&) {
+    // What cannot be removed now is reaped later: the step is done either way.
+    [[maybe_unused]] const auto discarded = slots.discard(discard.slot);
+    return Discarded{};
+  }
+
+  std::optional<Event> act(const ReportOutcome&, const std::stop_token&) {
+    options.on_status(status());
+    return std::nullopt;
+  }
+
+  [[nodiscard]] std::map<std::string, std::string> hook_environment() const {
+    const LiveFacts live = live_facts();
+    return {{"SERIN_APPLICATION", options.settings.name},
+            {"SERIN_RELEASE", std::to_string(live.release)},
+            {"SERIN_LIVE", options.settings.live},
+            {"SERIN_SLOT", live.slot}};
+  }
+
+  [[nodiscard]] ApplicationStatus status() const {
+    const LiveFacts live = live_facts();
+    ApplicationStatus status{.application = options.settings.name,
+                             .state = journal.state,
+                             .live_release = live.release,
+                             .live_root = live.root,
+                             .last_order = journal.order.id};
+    if (status.state == HostState::unknown && live.release != 0) status.state = HostState::loaded;
+    for (const Slot& slot : slots.slots()) status.slots.push_back(slot.release);
+    return status;
+  }
+
+  std::string save_failure;  ///< why the journal on disk is not the one in memory; empty: it is
+};
+
+Applier::Applier(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Applier::Applier(Applier&&) noexcept = default;
+Applier& Applier::operator=(Applier&&) noexcept = default;
+Applier::~Applier() = default;
+
+Result<Applier> Applier::open(Options options) {
+  const auto folder = options.state_dir / "journal";
+  if (auto made = posix::make_folders(folder, 0700); !made) return std::unexpected(made.error());
+  auto slots = SlotDir::open(options.settings);
+  if (!slots) return std::unexpected(slots.error());
+  JournalFile file(folder / options.settings.name);
+  auto journal = file.load();
+  if (!journal && journal.error().kind != ErrorKind::corrupt) return std::unexpected(journal.error());
+  auto parts = std::make_unique<Parts>(std::move(options), std::move(*slots), std::move(file));
+  // A damaged journal says nothing of a step; what is live is whole in any case, and the controller orders again.
+  if (journal) parts->journal = std::move(*journal);
+  return Applier(std::move(parts));
+}
+
+void Applier::recover(const std::stop_token& stop) {
+  parts_->drive(AgentRestarted{parts_->live_facts().slot}, stop);
+}
+
+void Applier::run(const Order& order, const Release& release, const std::stop_token& stop) {
+  parts_->drive(OrderCame{order, release}, stop);
+}
+
+void Applier::tidy() {
+  parts_->slots.tidy();
+}
+
+void Applier::acknowledge(const OrderId& order) {
+  parts_->drive(OutcomeAcknowledged{order}, {});
+}
+
+std::optional<Outcome> Applier::unacknowledged() const {
+  return parts_->journal.acknowledged ? std::nullopt : parts_->journal.outcome;
+}
+
+ApplicationStatus Applier::status() const {
+  return parts_->status();
+}
+
+}  // namespace serin::apply
