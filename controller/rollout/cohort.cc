@@ -127,6 +127,7 @@ Result<Plan> make_plan(const ApplicationSettings& settings, const std::vector<Ca
   }
   if (std::none_of(rest.begin(), rest.end(), [](const Candidate* candidate) { return is_there(*candidate); })) {
     std::vector<std::string> missing;
+    missing.reserve(rest.size());
     for (const Candidate* candidate : rest) missing.push_back(missing_text(settings, *candidate));
     return failure(ErrorKind::refused, fmt::format("none of the {} hosts of {} is there: {}", rest.size(),
                                                    settings.name, list_text(missing, "")));

@@ -21,6 +21,7 @@ std::string refusal(const Result<Plan>& plan) {
 
 std::vector<std::string> stages_of(const Plan& plan) {
   std::vector<std::string> text;
+  text.reserve(plan.hosts.size());
   for (const PlanHost& host : plan.hosts) text.push_back(plan.stages[host.stage].name + " " + host.host);
   return text;
 }
