@@ -67,7 +67,7 @@ CREATE TABLE release(application TEXT, number INTEGER, record BLOB NOT NULL, sig
 CREATE TABLE wanted(application TEXT PRIMARY KEY, release INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE deployment(id INTEGER PRIMARY KEY, application TEXT NOT NULL, release INTEGER NOT NULL,
   owner BLOB NOT NULL, message BLOB NOT NULL, force INTEGER NOT NULL, rollback INTEGER NOT NULL,
-  first_release INTEGER NOT NULL, started_wall_ms INTEGER NOT NULL, settings TEXT NOT NULL, phase INTEGER NOT NULL,
+  first_release INTEGER NOT NULL, started_wall_ms INTEGER NOT NULL, started_at_ms INTEGER NOT NULL, settings TEXT NOT NULL, phase INTEGER NOT NULL,
   stage INTEGER NOT NULL, phase_since_ms INTEGER NOT NULL, soak_from_ms INTEGER, forced_on INTEGER NOT NULL,
   reason BLOB NOT NULL, ending INTEGER NOT NULL, ended_wall_ms INTEGER NOT NULL);
 CREATE INDEX deployment_of_application ON deployment(application, id);
@@ -142,7 +142,7 @@ void StateTables::put(const StoreWanted& row) {
 
 void StateTables::put(const StoreDeployment& row) {
   const rollout::Rollout& rollout = row.rollout;
-  auto& insert = prepared("INSERT OR REPLACE INTO deployment VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+  auto& insert = prepared("INSERT OR REPLACE INTO deployment VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
   insert.bind(1, number(rollout.id));
   insert.bind(2, rollout.application);
   insert.bind(3, number(rollout.release));
@@ -152,15 +152,16 @@ void StateTables::put(const StoreDeployment& row) {
   insert.bind(7, rollout.rollback ? 1 : 0);
   insert.bind(8, rollout.first_release ? 1 : 0);
   insert.bind(9, ms_of(rollout.started_wall));
-  insert.bind(10, rollout_settings_json(rollout));
-  insert.bind(11, static_cast<int>(rollout.phase));
-  insert.bind(12, rollout.stage);
-  insert.bind(13, ms_of(rollout.phase_since));
-  if (rollout.soak_from) insert.bind(14, ms_of(*rollout.soak_from));
-  insert.bind(15, rollout.forced_on ? 1 : 0);
-  bind_bytes(insert, 16, rollout.reason);
-  insert.bind(17, static_cast<int>(rollout.ending));
-  insert.bind(18, ms_of(rollout.ended_wall));
+  insert.bind(10, ms_of(rollout.started_at));
+  insert.bind(11, rollout_settings_json(rollout));
+  insert.bind(12, static_cast<int>(rollout.phase));
+  insert.bind(13, rollout.stage);
+  insert.bind(14, ms_of(rollout.phase_since));
+  if (rollout.soak_from) insert.bind(15, ms_of(*rollout.soak_from));
+  insert.bind(16, rollout.forced_on ? 1 : 0);
+  bind_bytes(insert, 17, rollout.reason);
+  insert.bind(18, static_cast<int>(rollout.ending));
+  insert.bind(19, ms_of(rollout.ended_wall));
   insert.exec();
   if (rollout.phase == rollout::Phase::finished) prune_samples();
 }
@@ -283,7 +284,7 @@ void StateTables::load_deployments(StoredState& state) {
   auto& rows = prepared(
       "SELECT id, application, release, owner, message, force, rollback, first_release, started_wall_ms, settings, "
       "phase, "
-      "stage, phase_since_ms, soak_from_ms, forced_on, reason, ending, ended_wall_ms FROM deployment "
+      "stage, phase_since_ms, soak_from_ms, forced_on, reason, ending, ended_wall_ms, started_at_ms FROM deployment "
       "WHERE phase<>? OR id IN (SELECT max(id) FROM deployment WHERE phase=? GROUP BY application) ORDER BY id");
   rows.bind(1, static_cast<int>(rollout::Phase::finished));
   rows.bind(2, static_cast<int>(rollout::Phase::finished));
@@ -307,6 +308,7 @@ void StateTables::load_deployments(StoredState& state) {
     rollout.reason = bytes_of(rows.getColumn(15));
     rollout.ending = checked(rows.getColumn(16), rollout::Ending::superseded);
     rollout.ended_wall = WallTime{Duration{rows.getColumn(17).getInt64()}};
+    rollout.started_at = SteadyTime{Duration{rows.getColumn(18).getInt64()}};
     rollout.hosts = load_plan(rollout.id);
     if (rollout.phase == rollout::Phase::finished) {
       state.latest[rollout.application] = std::move(rollout);

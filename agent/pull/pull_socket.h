@@ -11,13 +11,14 @@ namespace serin::pull {
 
 /// Where objects come from.
 struct Source {
-  std::string endpoint;       ///< "tcp://10.0.0.1:4701"
-  std::string server_key;     ///< 32 raw bytes
+  std::string endpoint;    ///< "tcp://10.0.0.1:4701"
+  std::string server_key;  ///< 32 raw bytes
 };
 
 /// Pulls what `release` needs and the slots lack from `source`: first folders, from the root down, then files; at most
-/// limits::kCreditBytes outstanding; each object is hashed as it arrives and refused (`corrupt`) when it is not what its
-/// id says. Blocks; give it a worker thread. `busy`: the source did not answer for 10 s, `not_found`: it lacks an object.
+/// limits::kCreditBytes outstanding; each object is hashed as it arrives and refused (`corrupt`) when it is not what
+/// its id says. Blocks; give it a worker thread. `busy`: the source did not answer for 10 s, `not_found`: it lacks an
+/// object.
 Result<apply::PullResult> pull_release(posix::LinkContext& context, const posix::CurveKeys& keys, const Source& source,
                                        const Release& release, apply::SlotDir& slots, const std::stop_token& stop);
 

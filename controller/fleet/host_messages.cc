@@ -27,7 +27,7 @@ void move_rollouts_of(ControllerState& state, const HostName& host, Now now, Tur
     if (active.index_of.contains(host)) applications.push_back(application);
   }
   for (const ApplicationName& application : applications) {
-    ApplicationStatus status{.application = application};
+    ApplicationStatus status;  // without a name: the host does not have the application
     if (const Host* known = state.roster.find(host); known != nullptr) {
       const auto found = known->applications.find(application);
       if (found != known->applications.end()) status = found->second;

@@ -41,7 +41,7 @@ judge::Verdict judge_now(const ControllerState& state, const ActiveDeployment& a
   auto settings = state.settings.applications.at(rollout.application).fixed;
   settings.wait = rollout.wait;
   const Duration elapsed = now.steady - *rollout.soak_from;
-  if (elapsed < settings.wait) return judge::judge_fixed(settings, {}, elapsed);
+  if (elapsed < settings.wait) return {};
 
   // The second in which the last canary loaded is partly the old release's: the window begins with the next one.
   const std::int64_t from = second_of(*rollout.soak_from) + 1;
@@ -54,7 +54,7 @@ judge::Verdict judge_now(const ControllerState& state, const ActiveDeployment& a
     canaries.push_back(evidence_of(state, active, host, from, until));
   }
   if (!complete && elapsed < settings.wait + settings.silence_max + std::chrono::seconds{1}) {
-    return judge::judge_fixed(settings, {}, Duration{0});
+    return {};
   }
   return judge::judge_fixed(settings, canaries, std::max(elapsed, settings.wait));
 }
