@@ -57,7 +57,7 @@ struct ApplicationStatus {
   HostState state = HostState::unknown;
   ReleaseNumber live_release = 0;  ///< 0: nothing live, or not Serin's
   ObjectId live_root;
-  std::int64_t live_for_ms = 0;    ///< how long that has been loaded, as far as this run of the agent knows
+  std::int64_t live_for_ms = 0;      ///< how long that has been loaded, as far as this run of the agent knows
   std::vector<ReleaseNumber> slots;  ///< releases that are complete on the host
   OrderId last_order;
   std::string rules_hash;  ///< of the rules that count errors; only equal ones are compared

@@ -51,7 +51,7 @@ struct Staged {
 struct StageFailed {
   std::string step;
   std::string reason;
-};                 ///< "pull", "build", "verify", "space"
+};  ///< "pull", "build", "verify", "space"
 struct Linked {};  ///< the live path points where the last LinkTo said
 struct LinkFailed {
   std::string reason;
@@ -80,12 +80,12 @@ struct Stage {
 };  ///< answered by Staged or StageFailed
 struct LinkTo {
   std::string slot;
-};                    ///< answered by Linked or LinkFailed
+};  ///< answered by Linked or LinkFailed
 struct RunHooks {};   ///< reload hook, then check; answered by one HookEnded
 struct RunReload {};  ///< the way back: reload hook only; answered by HookEnded
 struct DiscardStaged {
   std::string slot;
-};                        ///< answered by Discarded
+};  ///< answered by Discarded
 struct ReportOutcome {};  ///< journal.outcome is to be sent until acknowledged
 using Effect = std::variant<SaveJournal, Stage, LinkTo, RunHooks, RunReload, DiscardStaged, ReportOutcome>;
 

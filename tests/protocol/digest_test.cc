@@ -8,7 +8,9 @@ namespace {
 // FIPS 180-2, appendix B.1
 constexpr auto kAbc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
-TEST(Digest, is_sha256) { EXPECT_EQ(digest_of("abc").hex(), kAbc); }
+TEST(Digest, is_sha256) {
+  EXPECT_EQ(digest_of("abc").hex(), kAbc);
+}
 
 TEST(Digest, in_pieces_equals_whole_and_begins_anew) {
   Sha256 hash;

@@ -131,7 +131,8 @@ void tell_story(std::uint64_t seed) {
     if (!host.running()) host.start(fleet.now());
   }
   ASSERT_TRUE(fleet.run_until_idle(Duration{900'000}))
-      << fleet.breach() << (fleet.running() ? std::string("stuck: ") + std::string(name_of(fleet.running()->phase)) : "");
+      << fleet.breach()
+      << (fleet.running() ? std::string("stuck: ") + std::string(name_of(fleet.running()->phase)) : "");
   // Those that were away catch up by themselves.
   fleet.run_for(Duration{420'000});
   ASSERT_EQ(fleet.breach(), "");
