@@ -85,6 +85,8 @@ struct Applier::Parts {
     const auto failed = [](const char* step, const Error& error) {
       return StageFailed{error.kind == ErrorKind::no_space ? "space" : step, error.text};
     };
+    // What the host has already needs no source: going back is one rename.
+    if (slots.has(release)) return Staged{release.slot_name(), 0};
     std::uint64_t bytes_pulled = 0;
     for (int attempt = 1;; ++attempt) {
       const auto pulled = options.pull(release, slots, stop.get_token());

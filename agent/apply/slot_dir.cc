@@ -175,6 +175,10 @@ std::optional<Slot> SlotDir::live() const {
   return live == nullptr ? std::nullopt : std::optional(*live);
 }
 
+bool SlotDir::has(const Release& release) const {
+  return parts_->find(release.slot_name()) != nullptr;
+}
+
 ObjectId SlotDir::base() const {
   const Slot* live = parts_->live();
   return live == nullptr || !parts_->live_is_good ? ObjectId{} : live->root;
@@ -257,7 +261,7 @@ Result<void> SlotDir::Parts::make_building(const ObjectId& root) {
 Result<std::string> SlotDir::build(const Release& release) {
   Parts& parts = *parts_;
   const std::string name = release.slot_name();
-  if (parts.find(name) != nullptr) return name;
+  if (has(release)) return name;
   const fs::path building = parts.slots_dir / kBuilding;
   if (auto made = parts.make_building(release.root); !made) return std::unexpected(made.error());
   // A tree of this name without a record is rubbish.

@@ -44,6 +44,8 @@ class SlotDir {
   /// By release number.
   [[nodiscard]] std::vector<Slot> slots() const;
   [[nodiscard]] std::optional<Slot> live() const;
+  /// True when the release's slot is there.
+  [[nodiscard]] bool has(const Release& release) const;
 
   // What a pull needs
   /// The root of the tree whose files need not be pulled: the live one. Nothing when none is live, or when build()

@@ -144,10 +144,6 @@ class Pull {
 
 Result<apply::PullResult> pull_release(posix::LinkContext& context, const posix::CurveKeys& keys, const Source& source,
                                        const Release& release, apply::SlotDir& slots, const std::stop_token& stop) {
-  // What the host has already needs no connection: going back is one rename.
-  for (const apply::Slot& slot : slots.slots()) {
-    if (slot.release == release.number && slot.root == release.root) return apply::PullResult{};
-  }
   auto socket = posix::ClientSocket::dial(context, {.endpoint = source.endpoint,
                                                     .curve = keys,
                                                     .server_key = source.server_key,
