@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
 #include <cstdint>
 
@@ -113,6 +116,38 @@ std::string duration_text(Duration length) {
   seconds %= 60;
   if (seconds > 0) text += fmt::format("{}s", seconds);
   return text;
+}
+
+Result<Duration> parse_duration(std::string_view text) {
+  struct Unit {
+    std::string_view name;
+    std::int64_t ms;
+  };
+  constexpr std::array<Unit, 5> kUnits{{{"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}}};
+  constexpr std::int64_t kYearMs = 366LL * 86'400'000;
+  const auto wrong = [&] {
+    return failure(ErrorKind::invalid,
+                   fmt::format("'{}' is no length of time: write 250ms, 20s, 5m, 1h30m", printable(text, 40)));
+  };
+  std::int64_t sum = 0;
+  std::int64_t finer_than = kYearMs;
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), number);
+    rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
+    const std::string_view name = rest.substr(0, rest.find_first_of("0123456789"));
+    const auto* const unit =
+        std::find_if(kUnits.begin(), kUnits.end(), [&](const Unit& candidate) { return candidate.name == name; });
+    // Each unit once, the larger ones first.
+    if (error != std::errc{} || number < 0 || unit == kUnits.end() || unit->ms >= finer_than) return wrong();
+    if (number > kYearMs / unit->ms) return wrong();
+    sum += number * unit->ms;
+    finer_than = unit->ms;
+    rest.remove_prefix(name.size());
+  }
+  if (text.empty() || sum > kYearMs) return wrong();
+  return Duration{sum};
 }
 
 std::string age_text(Duration age) {
