@@ -134,7 +134,10 @@ serin::Result<void> complete(Line& line) {
   if (const char* sudo = std::getenv("SUDO_USER"); sudo != nullptr) line.request.sudo_user = sudo;
   if (!line.wait.empty()) {
     const auto wait = serin::parse_duration(line.wait);
-    if (!wait) return serin::failure(serin::ErrorKind::invalid, "--wait: " + wait.error().text);
+    if (!wait) {
+      return serin::failure(serin::ErrorKind::invalid, fmt::format("--wait: '{}' is no length of time: write 20s or 1m30s",
+                                                                   serin::printable(line.wait, 40)));
+    }
     line.request.wait_ms = wait->count();
   }
   if (line.request.message.size() > serin::limits::kMessageBytesMax) {

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+<<<<<<< HEAD
 #include <array>
 #include <charconv>
+=======
+>>>>>>> config
 #include <cmath>
 #include <cstdint>
 
@@ -118,36 +121,33 @@ std::string duration_text(Duration length) {
   return text;
 }
 
-Result<Duration> parse_duration(std::string_view text) {
+<<<<<<< HEAD
+std::optional<Duration> parse_duration(std::string_view text) {
   struct Unit {
     std::string_view name;
-    std::int64_t ms;
+    std::int64_t ms = 0;
   };
-  constexpr std::array<Unit, 5> kUnits{{{"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}}};
-  constexpr std::int64_t kYearMs = 366LL * 86'400'000;
-  const auto wrong = [&] {
-    return failure(ErrorKind::invalid,
-                   fmt::format("'{}' is no length of time: write 250ms, 20s, 5m, 1h30m", printable(text, 40)));
-  };
-  std::int64_t sum = 0;
-  std::int64_t finer_than = kYearMs;
-  std::string_view rest = text;
-  while (!rest.empty()) {
+  static constexpr Unit kUnits[] = {{"h", 3'600'000}, {"m", 60'000}, {"s", 1'000}, {"ms", 1}};
+  constexpr std::string_view kDigits = "0123456789";
+  constexpr std::size_t kDigitsMax = 12;  // so that no sum is too large
+  if (text.empty()) return std::nullopt;
+  std::int64_t ms = 0;
+  const Unit* unit = std::begin(kUnits);
+  while (!text.empty()) {
+    const std::size_t digits = std::min(text.find_first_not_of(kDigits), text.size());
+    if (digits == 0 || digits > kDigitsMax) return std::nullopt;
     std::int64_t number = 0;
-    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), number);
-    rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
-    const std::string_view name = rest.substr(0, rest.find_first_of("0123456789"));
-    const auto* const unit =
-        std::find_if(kUnits.begin(), kUnits.end(), [&](const Unit& candidate) { return candidate.name == name; });
-    // Each unit once, the larger ones first.
-    if (error != std::errc{} || number < 0 || unit == kUnits.end() || unit->ms >= finer_than) return wrong();
-    if (number > kYearMs / unit->ms) return wrong();
-    sum += number * unit->ms;
-    finer_than = unit->ms;
-    rest.remove_prefix(name.size());
+    for (const char digit : text.substr(0, digits)) number = number * 10 + (digit - '0');
+    text.remove_prefix(digits);
+    const std::string_view name = text.substr(0, text.find_first_of(kDigits));
+    while (unit != std::end(kUnits) && unit->name != name) ++unit;
+    if (unit == std::end(kUnits)) return std::nullopt;
+    ms += number * unit->ms;
+    ++unit;
+    text.remove_prefix(name.size());
   }
-  if (text.empty() || sum > kYearMs) return wrong();
-  return Duration{sum};
+  return Duration{ms};
+>>>>>>> config
 }
 
 std::string age_text(Duration age) {
