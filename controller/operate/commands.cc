@@ -153,6 +153,8 @@ void take_deploy(ControllerState& state, const Client& client, const Caller& cal
                                       .exclude = settings.exclude,
                                       .paths = paths_of(request, settings.source),
                                       .base = wanted == nullptr ? ObjectId{} : wanted->release.root,
+                                      .base_files = wanted == nullptr ? 0 : wanted->release.files,
+                                      .base_bytes = wanted == nullptr ? 0 : wanted->release.bytes,
                                       .delete_limit_percent = settings.delete_limit_percent,
                                       .yes_delete = request.yes_delete}});
 }
