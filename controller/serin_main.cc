@@ -135,8 +135,9 @@ serin::Result<void> complete(Line& line) {
   if (!line.wait.empty()) {
     const auto wait = serin::parse_duration(line.wait);
     if (!wait) {
-      return serin::failure(serin::ErrorKind::invalid, fmt::format("--wait: '{}' is no length of time: write 20s or 1m30s",
-                                                                   serin::printable(line.wait, 40)));
+      return serin::failure(
+          serin::ErrorKind::invalid,
+          fmt::format("--wait: '{}' is no length of time: write 20s or 1m30s", serin::printable(line.wait, 40)));
     }
     line.request.wait_ms = wait->count();
   }

@@ -2,12 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-<<<<<<< HEAD
-#include <array>
 #include <charconv>
-=======
->>>>>>> config
 #include <cmath>
 #include <cstdint>
 
@@ -121,7 +116,6 @@ std::string duration_text(Duration length) {
   return text;
 }
 
-<<<<<<< HEAD
 std::optional<Duration> parse_duration(std::string_view text) {
   struct Unit {
     std::string_view name;
@@ -147,7 +141,6 @@ std::optional<Duration> parse_duration(std::string_view text) {
     text.remove_prefix(name.size());
   }
   return Duration{ms};
->>>>>>> config
 }
 
 std::string age_text(Duration age) {
