@@ -43,7 +43,9 @@ CLI::App* add_verb(CLI::App& app, Line& line, const std::string& name, const std
   CLI::App* command = app.add_subcommand(name, what);
   command->add_option("-a,--application", line.request.application, "which application (when there are several)");
   command->add_flag("--json", line.json, "one JSON document a line");
-  command->parse_complete_callback([&line, verb] { line.request.verb = verb; });
+  command->parse_complete_callback([&line, verb, command] {
+    if (command->get_subcommands().empty()) line.request.verb = verb;
+  });
   return command;
 }
 
