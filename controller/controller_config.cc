@@ -34,10 +34,11 @@ std::string mistake_of_pattern(std::string_view pattern) {
 
 /// Likewise, of a host's name.
 std::string mistake_of_host_pattern(std::string_view pattern) {
-  std::string outside;  // what is not in a set
-  for (bool in_set = false; const char c : pattern) {
+  std::string outside;  // of sets
+  bool in_set = false;
+  for (const char c : pattern) {
+    if (!in_set && c != '[' && c != '*' && c != '?') outside += c;
     in_set = c == '[' || (in_set && c != ']');
-    if (!in_set && c != ']' && c != '*' && c != '?') outside += c;
   }
   for (const char c : outside) {
     // Behind another letter '.' and '-' are good too.
