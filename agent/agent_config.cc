@@ -40,6 +40,9 @@ void read_keys_list(const Setting& setting, std::vector<std::string>& to) {
     if (!key || key->size() != kKeyBytes) {
       item.refuse(fmt::format("{} characters that are no key", digits->size()),
                   "64 hexadecimal digits, as serin-controller --print-keys says");
+    } else if (key->find_first_not_of(key->front()) == std::string::npos) {
+      // Anybody can sign for an Ed25519 key of zeros.
+      item.refuse("a placeholder stands where a key must", "the key that serin-controller --print-keys says");
     } else if (std::ranges::find(keys, *key) != keys.end()) {
       item.refuse("the same key stands here twice", "each key once");
     } else {
@@ -199,19 +202,23 @@ void check_application(const Setting& table, Application& application) {
   }
 }
 
-/// Two applications that would write into one another's trees.
+/// Two applications must not write into one another's trees.
 void check_apart(const Setting& table, const Application& application, const Application& other) {
   if (application.live.empty() || other.live.empty()) return;
+  const std::string own_folder = "a folder of its own for each application";
   if (application.live == other.live) {
     table.refuse_keys({"live"}, fmt::format("{} is the live path of {} too", quoted(other.live), other.name),
                       "a path of its own for each application");
   } else if (application.slots_dir == other.slots_dir) {
     table.refuse_keys({"slots_dir", "live"},
-                      fmt::format("{} holds the slots of {} too", quoted(other.slots_dir), other.name),
-                      "a folder of its own for each application");
+                      fmt::format("{} holds the slots of {} too", quoted(other.slots_dir), other.name), own_folder);
   } else if (settings::lies_in(application.live, other.slots_dir)) {
     table.refuse_keys({"live"}, fmt::format("{} lies in the slots of {}", quoted(application.live), other.name),
                       "a path outside of them: slots are overwritten");
+  } else if (settings::lies_in(other.live, application.slots_dir)) {
+    table.refuse_keys({"slots_dir", "live"},
+                      fmt::format("{} holds the live path of {}", quoted(application.slots_dir), other.name),
+                      own_folder);
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <exception>
 
 #include "agent/agent_config.h"
 #include "agent/agent_loop.h"
@@ -60,9 +61,7 @@ int run_daemon(const serin::agent::AgentSettings& settings) {
   return 0;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   CLI::App app{
       "The agent on every app server: pulls releases, switches to them, counts error lines. See serin-agent(8)."};
   std::string config = "/etc/serin/agent.toml";
@@ -79,4 +78,15 @@ int main(int argc, char** argv) {
   const auto settings = read_settings(config);
   if (!settings) return refuse(settings.error());
   return print ? print_key(*settings) : run_daemon(*settings);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "serin-agent: %s\n", error.what());
+    return 1;
+  }
 }

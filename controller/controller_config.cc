@@ -34,10 +34,11 @@ std::string mistake_of_pattern(std::string_view pattern) {
 
 /// Likewise, of a host's name.
 std::string mistake_of_host_pattern(std::string_view pattern) {
-  std::string outside;  // what is not in a set
-  for (bool in_set = false; const char c : pattern) {
+  std::string outside;  // of sets
+  bool in_set = false;
+  for (const char c : pattern) {
+    if (!in_set && c != '[' && c != '*' && c != '?') outside += c;
     in_set = c == '[' || (in_set && c != ']');
-    if (!in_set && c != ']' && c != '*' && c != '?') outside += c;
   }
   for (const char c : outside) {
     // Behind another letter '.' and '-' are good too.
@@ -68,6 +69,19 @@ void read_group(const Setting& setting, HostGroup& to) {
   to.members = std::move(members);
 }
 
+/// As ExcludePatterns takes them: name by name.
+std::string mistake_of_path_pattern(std::string_view pattern) {
+  bool has_name = false;
+  while (!pattern.empty()) {
+    const std::string_view name = pattern.substr(0, pattern.find('/'));
+    if (name == "." || name == "..") return "goes through . or ..";
+    if (auto mistake = mistake_of_pattern(name); !mistake.empty()) return mistake;
+    has_name = has_name || !name.empty();
+    pattern.remove_prefix(std::min(name.size() + 1, pattern.size()));
+  }
+  return has_name ? "" : "names nothing";
+}
+
 void read_exclude(const Setting& setting, std::vector<std::string>& to) {
   const auto items = setting.items();
   if (!items) return;
@@ -75,11 +89,9 @@ void read_exclude(const Setting& setting, std::vector<std::string>& to) {
   for (const Setting& item : *items) {
     const auto pattern = item.text();
     if (!pattern) continue;
-    if (pattern->starts_with('/') || pattern->ends_with('/')) {
-      item.refuse(quoted(*pattern) + " begins or ends with a slash",
-                  "a name at any depth, such as \"*.swp\", or a path below source, such as \"cache/tmp\"");
-    } else if (const auto mistake = mistake_of_pattern(*pattern); !mistake.empty()) {
-      item.refuse(fmt::format("{} {}", quoted(*pattern), mistake), "use *, ?, [abc] and [0-9]");
+    if (const auto mistake = mistake_of_path_pattern(*pattern); !mistake.empty()) {
+      item.refuse(fmt::format("{} {}", quoted(*pattern), mistake),
+                  "a name at any depth, such as \"*.swp\", or a path from source, such as \"/cache/[0-9]*\"");
     }
     patterns.push_back(*pattern);
   }

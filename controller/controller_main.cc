@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <exception>
 
 #include "controller/controller_config.h"
 #include "controller/daemon_loop.h"
@@ -55,9 +56,7 @@ int run_daemon(const serin::controller::ControllerSettings& settings) {
   return 0;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   CLI::App app{"The daemon on the deploy host: builds releases, rolls them out, judges them. See serin-controller(8)."};
   std::string config = "/etc/serin/controller.toml";
   bool print_keys = false;
@@ -79,4 +78,15 @@ int main(int argc, char** argv) {
     return 0;
   }
   return run_daemon(*settings);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "serin-controller: %s\n", error.what());
+    return 1;
+  }
 }

@@ -45,7 +45,7 @@ std::size_t edit_distance(std::string_view from, std::string_view to) {
 /// The name that was meant, as far as anyone can tell; nothing when none is near.
 std::string_view nearest(std::string_view name, std::span<const std::string_view> names) {
   std::string_view best;
-  std::size_t best_distance = std::max<std::size_t>(2, name.size() / 3) + 1;
+  std::size_t best_distance = std::max<std::size_t>(2, (name.size() + 2) / 3) + 1;
   for (const std::string_view known : names) {
     if (name.size() > 2 * known.size() + 2) continue;
     const std::size_t distance = edit_distance(name, known);
@@ -105,7 +105,7 @@ bool lies_in(std::string_view path, std::string_view folder) {
   return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
 }
 
-Mistakes::Mistakes(std::string file, std::vector<std::string> known_keys)
+Mistakes::Mistakes(const std::string& file, std::vector<std::string> known_keys)
     : file_(printable(file)), known_keys_(std::move(known_keys)) {}
 
 void Mistakes::add(std::size_t line, std::string_view key, std::string_view wrong, std::string_view right) {
@@ -299,10 +299,6 @@ void Setting::read_argv(std::vector<std::string>& to) const {
     argv.push_back(std::move(*text));
   }
   to = std::move(argv);
-}
-
-bool Setting::is_table() const {
-  return std::holds_alternative<Table>(value_->data);
 }
 
 std::optional<std::vector<std::pair<std::string, Setting>>> Setting::entries() const {

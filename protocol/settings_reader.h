@@ -24,7 +24,7 @@ namespace serin::settings {
 class Mistakes {
  public:
   /// `known_keys`: every key of the file, as "application.NAME.rule[].match", to say where a misplaced one belongs.
-  Mistakes(std::string file, std::vector<std::string> known_keys);
+  Mistakes(const std::string& file, std::vector<std::string> known_keys);
   void add(std::size_t line, std::string_view key, std::string_view wrong, std::string_view right);
   [[nodiscard]] bool empty() const { return lines_.empty(); }
   /// `invalid`, in the order of the file; more than a screenful are only counted.
@@ -78,7 +78,6 @@ class Setting {
   }
 
   // Of a table.
-  [[nodiscard]] bool is_table() const;
   /// Its names and values, in the order of the file.
   [[nodiscard]] std::optional<std::vector<std::pair<std::string, Setting>>> entries() const;
   [[nodiscard]] std::optional<Setting> at(std::string_view name, std::string_view example = "") const;
