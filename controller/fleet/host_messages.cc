@@ -106,30 +106,38 @@ void take_report(ControllerState& state, const Origin& from, const Report& repor
   for (auto& [application, row] : rows) turn.record(std::move(row));
 }
 
+/// What an outcome says of the host, until its next heartbeat says more.
+void note_outcome(ApplicationStatus& status, const Outcome& outcome) {
+  if (outcome.order < status.last_order) return;  // it was sent again: the host has gone on since
+  status.last_order = outcome.order;
+  status.live_release = outcome.live_release;
+  status.live_root = outcome.live_root;
+  switch (outcome.result) {
+    case StepResult::staged:
+      status.state = HostState::staged;
+      break;
+    case StepResult::loaded:
+      status.state = HostState::loaded;
+      status.live_for_ms = 0;
+      break;
+    case StepResult::taken_back:
+      status.state = HostState::taken_back;
+      status.live_for_ms = 0;
+      break;
+    case StepResult::broken:
+      status.state = HostState::broken;
+      break;
+    case StepResult::unchanged:
+    case StepResult::discarded:
+    case StepResult::unknown:
+      break;
+  }
+}
+
 void take_outcome(ControllerState& state, const Origin& from, const Outcome& outcome, const Header& header, Now now,
                   Turn& turn) {
   if (ApplicationStatus* status = state.roster.application(from.host, outcome.application); status != nullptr) {
-    status->live_release = outcome.live_release;
-    status->live_root = outcome.live_root;
-    status->last_order = std::max(status->last_order, outcome.order);
-    switch (outcome.result) {
-      case StepResult::staged:
-        status->state = HostState::staged;
-        break;
-      case StepResult::loaded:
-        status->state = HostState::loaded;
-        break;
-      case StepResult::taken_back:
-        status->state = HostState::taken_back;
-        break;
-      case StepResult::broken:
-        status->state = HostState::broken;
-        break;
-      case StepResult::unchanged:
-      case StepResult::discarded:
-      case StepResult::unknown:
-        break;
-    }
+    note_outcome(*status, outcome);
   }
   const auto active = state.active.find(outcome.application);
   if (active != state.active.end() && active->second.rollout.id == outcome.order.deployment) {
