@@ -149,23 +149,37 @@ void take_outcome(ControllerState& state, const Origin& from, const Outcome& out
   answer(from, header.session, header.request, OutcomeReply{outcome.application, outcome.order}, turn);
 }
 
+/// The order with this request number that the host still owes an answer, and what it asks for.
+std::optional<std::pair<ApplicationName, OrderId>> find_order(const ControllerState& state, const HostName& host,
+                                                              std::uint64_t request) {
+  for (const auto& [application, active] : state.active) {
+    const auto index = active.index_of.find(host);
+    if (index == active.index_of.end()) continue;
+    const OrderId order{active.rollout.id, active.rollout.hosts[index->second].sequence};
+    if (rollout::request_number(order) == request) return std::pair{application, order};
+  }
+  for (const auto& [key, catching_up] : state.catching_up) {
+    if (key.first != host || rollout::request_number(catching_up.order) != request) continue;
+    return std::pair{key.second, catching_up.order};
+  }
+  return std::nullopt;
+}
+
 /// A host that could not even read an order names it by its request number.
 void take_problem(ControllerState& state, const Origin& from, const Problem& problem, std::uint64_t request, Now now,
                   Turn& turn) {
-  for (const auto& [application, active] : state.active) {
-    const auto index = active.index_of.find(from.host);
-    if (index == active.index_of.end()) continue;
-    const rollout::PlanHost& host = active.rollout.hosts[index->second];
-    const OrderId order{active.rollout.id, host.sequence};
-    if (rollout::request_number(order) != request) continue;
-    const Outcome refused{.application = application,
-                          .order = order,
-                          .action = host.ordered,
-                          .result = StepResult::unchanged,
-                          .step = "read the order",
-                          .output = problem.text};
-    rollout::move_rollout(state, ApplicationName{application}, rollout::HostFinished{from.host, refused}, now, turn);
-    return;
+  const auto found = find_order(state, from.host, request);
+  if (!found) return;
+  const auto& [application, order] = *found;
+  const Outcome refused{.application = application,
+                        .order = order,
+                        .result = StepResult::unchanged,
+                        .step = "read the order",
+                        .output = problem.text};
+  if (state.active.contains(application)) {
+    rollout::move_rollout(state, application, rollout::HostFinished{from.host, refused}, now, turn);
+  } else {
+    rollout::catch_up_outcome(state, from.host, refused, now);
   }
 }
 

@@ -51,9 +51,9 @@ ApplicationStatus& CoreFixture::status(std::size_t host) {
   return agents_.at(host - 1).status;
 }
 
-Turn CoreFixture::say(std::size_t host, Message message) {
+Turn CoreFixture::say(std::size_t host, Message message, std::uint64_t reply_to) {
   Turn turn;
-  const Envelope envelope{.header = {.session = agents_.at(host - 1).session, .request = 1},
+  const Envelope envelope{.header = {.session = agents_.at(host - 1).session, .request = 1, .reply_to = reply_to},
                           .message = std::move(message)};
   fleet::take_host_message(state, {web(host), "link-" + web(host), "10.0.0.1"}, envelope, now, turn);
   return turn;
@@ -94,6 +94,10 @@ Turn CoreFixture::finish(std::size_t host, const Order& order, StepResult result
                            .result = result,
                            .live_release = mine.live_release,
                            .live_root = mine.live_root});
+}
+
+Turn CoreFixture::problem(std::size_t host, const Order& order, const std::string& text) {
+  return say(host, Problem{text}, rollout::request_number(order.id));
 }
 
 void CoreFixture::hello_all() {

@@ -24,11 +24,13 @@ class CoreFixture {
 
   /// What the host says of the application from now on.
   ApplicationStatus& status(std::size_t host);
-  Turn say(std::size_t host, Message message);
+  Turn say(std::size_t host, Message message, std::uint64_t reply_to = 0);
   Turn hello(std::size_t host);
   Turn heartbeat(std::size_t host);
   /// The host's newest order ended so, and its status follows.
   Turn finish(std::size_t host, const Order& order, StepResult result);
+  /// The host could not read this order.
+  Turn problem(std::size_t host, const Order& order, const std::string& text);
   void hello_all();
   Turn tick(Duration length);
 

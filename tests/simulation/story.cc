@@ -61,7 +61,7 @@ SimulatedFleet::Options Story::options(std::uint64_t seed) {
   options.canaries = 1 + pick(4);
   options.hosts = options.canaries + 3 + pick(8);
   auto& application = options.application;
-  if (chance(0.3)) application.proxies.members = {"web-05", "web-06"};
+  if (options.hosts >= 7 && chance(0.3)) application.proxies.members = {"web-05", "web-06"};
   if (chance(0.3)) application.min_canaries = 1;
   if (chance(0.5)) application.max_in_flight = {0, 100.0};
   if (chance(0.3)) application.on_inconclusive = controller::OnInconclusive::abort;
