@@ -55,6 +55,10 @@ void take_hello(ControllerState& state, const Origin& from, const Hello& hello, 
   const auto outcome = state.roster.hello(from.host, hello, from.connection, from.address, state.next_session, now);
   if (!outcome.welcome) {
     answer(from, 0, request, Problem{outcome.refusal}, turn);
+    if (state.roster.find(from.host) == nullptr) return;  // revoked: it went when it was
+    // In conflict it gets no work: which of the two would do it?
+    move_rollouts_of(state, from.host, now, turn,
+                     [&](const ApplicationStatus&) -> rollout::Event { return rollout::HostGone{from.host}; });
     return;
   }
   if (outcome.session == state.next_session) ++state.next_session;

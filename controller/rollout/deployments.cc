@@ -230,7 +230,7 @@ std::uint64_t request_number(const OrderId& id) {
 
 void send_order(const ControllerState& state, const HostName& host, Order order, Turn& turn) {
   const fleet::Host* known = state.roster.find(host);
-  if (known == nullptr || !known->session) return;
+  if (known == nullptr || !known->session || known->presence == fleet::Presence::conflict) return;
   Envelope envelope{.header = {.protocol = limits::kProtocolNewest,
                                .session = known->session->id,
                                .request = request_number(order.id),
