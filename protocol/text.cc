@@ -152,6 +152,11 @@ std::string age_text(Duration age) {
   return fmt::format("{} d", seconds / 86'400);
 }
 
+std::string ago_text(Duration age) {
+  const std::string text = age_text(age);
+  return text == "now" ? "just now" : text + " ago";
+}
+
 std::string bytes_text(std::uint64_t bytes) {
   if (bytes < 1'000) return fmt::format("{} B", bytes);
   constexpr const char* kUnits[] = {"kB", "MB", "GB", "TB", "PB", "EB"};

@@ -22,6 +22,8 @@ std::string duration_text(Duration length);
 std::optional<Duration> parse_duration(std::string_view text);
 /// How long ago, in one unit: "now", "3 s", "5 min", "2 h", "4 d".
 std::string age_text(Duration age);
+/// In a sentence: "just now", "3 s ago".
+std::string ago_text(Duration age);
 /// "312 B", "12.4 kB", "1.9 MB".
 std::string bytes_text(std::uint64_t bytes);
 
