@@ -33,6 +33,7 @@ struct PendingBuild {
   OperatorRequest request;
   std::string owner;
   WallTime since{};
+  std::string cancelled_by;  ///< who aborted it; empty: nobody
 };
 
 /// A host that is being brought to the wanted release outside any deployment.

@@ -326,6 +326,22 @@ OperatorEvent render_diff(const release::BuildResult& built, const ApplicationNa
   return event;
 }
 
+OperatorEvent render_hold(const rollout::Rollout& rollout) {
+  Json json = rollout_json(rollout);
+  json["event"] = "held";
+  json["exit"] = exit_code(rollout);
+  OperatorEvent event =
+      make_event("held",
+                 fmt::format("held: {}\n  serin continue: go on all the same; serin abort: take it back; {} after {}",
+                             printable_lines(rollout.reason),
+                             rollout.on_hold_end == controller::OnHoldEnd::abort ? "it is taken back by itself"
+                                                                                 : "it is asked again",
+                             duration_text(rollout.hold_limit)),
+                 json);
+  event.final = false;
+  return event;
+}
+
 OperatorEvent render_end(const rollout::Rollout& rollout) {
   Json json = rollout_json(rollout);
   json["event"] = "done";

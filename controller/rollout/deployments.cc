@@ -283,8 +283,14 @@ Result<void> begin_deployment(ControllerState& state, const DeploymentRequest& r
 void move_rollout(ControllerState& state, const ApplicationName& application, const Event& event, Now now, Turn& turn) {
   const auto active = state.active.find(application);
   if (active == state.active.end()) return;
+  const Phase before = active->second.rollout.phase;
   Step step = advance(std::move(active->second.rollout), event, now);
   active->second.rollout = std::move(step.next);
+  if (before != Phase::held && active->second.rollout.phase == Phase::held) {
+    const OperatorEvent held = operate::render_hold(active->second.rollout);
+    tell_watchers(active->second, held, turn);
+    turn.effect(controller::Announce{"hold", application, active->second.rollout.reason});
+  }
   carry_out(state, application, step.effects, now, turn);
 }
 
