@@ -6,6 +6,7 @@
 
 #include "controller/operate/render.h"
 #include "controller/rollout/evidence_window.h"
+#include "protocol/limits.h"
 #include "protocol/text.h"
 
 namespace serin::rollout {
@@ -169,6 +170,14 @@ bool runs_what_is_live(const ApplicationStatus& status) {
   return false;
 }
 
+/// A report that comes late may still show a fail: the judge looks on in the later stages and while held, as long as
+/// the ledger has all seconds of the wait. Some of them alone would be another rate.
+bool is_judged(const Rollout& rollout, Now now) {
+  if (rollout.phase == Phase::soaking) return true;
+  if (!rollout.soak_from || rollout.phase == Phase::going_back || rollout.phase == Phase::finished) return false;
+  return now.steady - *rollout.soak_from < limits::kLedgerFine - std::chrono::seconds{10};
+}
+
 void ripen_trust(ControllerState& state, Now now, Turn& turn) {
   for (const auto& [application, settings] : state.settings.applications) {
     const KnownRelease* wanted = controller::wanted_release(state, application);
@@ -291,7 +300,7 @@ void tick_deployments(ControllerState& state, Now now, Turn& turn) {
   for (const ApplicationName& application : applications) {
     move_rollout(state, application, TimePassed{}, now, turn);
     auto active = state.active.find(application);
-    if (active != state.active.end() && active->second.rollout.phase == Phase::soaking) {
+    if (active != state.active.end() && is_judged(active->second.rollout, now)) {
       judge::Verdict verdict = judge_now(state, active->second, now);
       if (verdict.answer != judge::Answer::undecided) {
         move_rollout(state, application, JudgeAnswered{std::move(verdict)}, now, turn);
