@@ -86,7 +86,10 @@ struct ReleaseDir::Parts {
   Result<Tree> load(const ObjectId& id) {
     if (const auto made = folders_made.find(id); made != folders_made.end()) return made->second;
     const auto bytes = objects.read(id, limits::kTreeObjectBytesMax);
-    if (!bytes) return failure(bytes.error(), "a folder of the release before");
+    if (!bytes) {
+      return failure(bytes.error(),
+                     "the release before is not whole in the store (restore its objects, or roll back to another)");
+    }
     return decode_tree(*bytes);
   }
 
@@ -143,8 +146,8 @@ Result<ObjectId> ReleaseDir::Parts::over_base(const BuildRequest& request, const
     if (!before) return std::unexpected(before.error());
     auto is = scan.at(path, *before);
     if (!is) return std::unexpected(is.error());
-    const std::string* pattern = exclude.match_with_folders(path, true);
-    if (pattern != nullptr && !*before) {
+    const std::string* pattern = *is || *before ? nullptr : exclude.match_with_folders(path, true);
+    if (pattern != nullptr) {
       return failure(ErrorKind::refused, fmt::format("{} is excluded by '{}': see `exclude` in controller.toml",
                                                      printable(path), printable(*pattern)));
     }
