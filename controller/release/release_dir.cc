@@ -110,7 +110,7 @@ struct ReleaseDir::Parts {
   Result<ObjectId> over_base(const BuildRequest& request, const std::vector<std::string>& paths,
                              const ExcludePatterns& exclude, SourceScan& scan);
   [[nodiscard]] StatCache read_cache(const BuildRequest& request) const;
-  void write_cache(const BuildRequest& request, const StatCache& before, StatCache after) const;
+  void write_cache(const BuildRequest& request, const StatCache& before, const StatCache& after) const;
 };
 
 StatCache ReleaseDir::Parts::read_cache(const BuildRequest& request) const {
@@ -119,10 +119,12 @@ StatCache ReleaseDir::Parts::read_cache(const BuildRequest& request) const {
   return StatCache::decode(*bytes, request.source).value_or(StatCache{});
 }
 
-/// Best effort: without it the next build is slower, and as right.
-void ReleaseDir::Parts::write_cache(const BuildRequest& request, const StatCache& before, StatCache after) const {
+/// When that fails the next build is slower, and as right.
+void ReleaseDir::Parts::write_cache(const BuildRequest& request, const StatCache& before,
+                                    const StatCache& after) const {
   if (after == before) return;
-  static_cast<void>(posix::replace_file(cache_folder / request.application, after.encode(request.source), kCacheMode));
+  [[maybe_unused]] const auto replaced =
+      posix::replace_file(cache_folder / request.application, after.encode(request.source), kCacheMode);
 }
 
 Result<ObjectId> ReleaseDir::Parts::whole(const BuildRequest& request, SourceScan& scan) {
@@ -179,7 +181,7 @@ Result<BuildResult> ReleaseDir::Parts::build(const BuildRequest& request, const 
       for (const std::string& path : paths) now_known.remove(path);
     }
     now_known.take(scan.found().cache);
-    write_cache(request, known, std::move(now_known));
+    write_cache(request, known, now_known);
   }
   if (!root) return std::unexpected(root.error());
   auto result = conclude(request, *root, is_whole ? std::optional(scan.found().totals) : std::nullopt, folders.load);

@@ -153,7 +153,7 @@ Result<Tree> SourceScan::entries(Folder& folder, const std::string& path, std::s
   Tree tree;
   Result<void> done;
   for (const std::string& name : *names) {
-    const std::string at = path.empty() ? name : path + "/" + name;
+    const std::string at = fmt::format("{}{}{}", path, path.empty() ? "" : "/", name);
     auto is = entry({.folder_fd = folder.fd(),
                      .path = at,
                      .name = name,
@@ -179,8 +179,9 @@ Result<Tree> SourceScan::entries(Folder& folder, const std::string& path, std::s
 
 Result<std::vector<std::string>> SourceScan::names_of(Folder& folder, const std::string& path) {
   const std::string inside = path.empty() ? "" : path + "/";
+  std::string at;
   auto names = folder.names([&](std::string_view name) {
-    const std::string at = inside + std::string(name);
+    at.assign(inside).append(name);
     const bool out = settings_.exclude.match(at, true) != nullptr && settings_.exclude.match(at, false) != nullptr;
     found_.some_excluded = found_.some_excluded || out;
     return out;

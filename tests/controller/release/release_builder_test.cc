@@ -176,6 +176,7 @@ TEST_F(LayOver, refuses_a_path_through_a_file_and_says_what_to_deploy_instead) {
 
 TEST_F(LayOver, refuses_a_folder_with_too_many_entries) {
   std::vector<TreeEntry> many;
+  many.reserve(limits::kFolderEntriesMax);
   for (std::size_t i = 0; i < limits::kFolderEntriesMax; ++i) many.push_back(file(std::to_string(1'000'000 + i)));
   root_ = folders_.put(many);
   EXPECT_THAT(refusal({{"x", file("x")}}).text, HasSubstr("100001 entries, more than the 100000 allowed"));
@@ -202,6 +203,7 @@ class Conclude : public testing::Test {
  protected:
   ObjectId files(int first, int count, const std::string& bytes = "xy") {
     std::vector<TreeEntry> entries;
+    entries.reserve(static_cast<std::size_t>(count));
     for (int i = first; i < first + count; ++i) entries.push_back(file(std::to_string(10'000 + i), bytes));
     return folders_.put(entries);
   }
