@@ -138,7 +138,7 @@ TEST_F(HostilePeer, an_unfinished_message_by_hand_is_never_passed_on_and_is_gone
   ASSERT_TRUE(reaches(*client, State::connected));
   {
     RawPeer peer = RawPeer::ipc(path);
-    ASSERT_TRUE(peer.write(zmtp::greeting("NULL") + zmtp::ready(zmtp::property("Socket-Type", "DEALER"))));
+    ASSERT_TRUE(peer.shake_hands(zmtp::property("Socket-Type", "DEALER")));
     // No bound of libzmq ends this: neither the queue's length nor the size of a frame (link_socket.h says so).
     const std::string frame = zmtp::frame(std::string(64 << 10, 'x'), true);
     for (int i = 0; i < 64; ++i) ASSERT_TRUE(peer.write(frame));
