@@ -3,7 +3,7 @@
 #include "protocol/error.h"
 #include "protocol/posix/link_socket.h"
 
-/// How a server socket is made safe; only for server_socket.cc and its tests.
+/// How sockets are made safe; only for server_socket.cc, client_socket.cc and their tests.
 namespace serin::posix::link {
 
 /// The guard that a test takes away, to see that the probe notices.
@@ -13,6 +13,9 @@ struct Guards {
 
 /// Sets every option of a ROUTER; before it is bound.
 Result<void> configure_server(void* socket, const ServerSocket::Options& options, const Guards& guards);
+
+/// Sets every option of a DEALER; before it dials.
+Result<void> configure_client(void* socket, const ClientSocket::Options& options);
 
 /// Binds a socket with these options to a free loopback port and dials it with a random key. No error only when the
 /// Gatekeeper refused that key.

@@ -51,6 +51,12 @@ inline std::string ready(const std::string& properties) {
   return std::string(1, '\x04') + static_cast<char>(body.size()) + body;
 }
 
+/// A heartbeat of ZMTP 3.1: hang up when nothing comes from me for so many tenths of a second.
+inline std::string ping(std::uint16_t tenths) {
+  const std::string body = "\x04PING" + size_of_frame(tenths).substr(6);
+  return std::string(1, '\x04') + static_cast<char>(body.size()) + body;
+}
+
 }  // namespace zmtp
 
 /// A peer without libzmq.
