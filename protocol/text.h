@@ -8,8 +8,9 @@
 
 namespace serin {
 
-/// Text from elsewhere (messages, host output, log lines, paths) made safe for a terminal: control bytes and what is
-/// not UTF-8 become \n, \t, \e or \xNN, and more than `bytes_max` bytes are cut with "… (N bytes more)".
+/// Text from elsewhere (messages, host output, log lines, paths) made safe for a terminal: control bytes, characters
+/// that reorder or hide text and what is not UTF-8 become \n, \t, \e or \xNN; a text of more than `bytes_max` bytes is
+/// cut, never inside a character, with "… (N bytes more)".
 std::string printable(std::string_view text, std::size_t bytes_max = 512);
 
 /// As printable(), but line feeds stay: for a hook's output.
