@@ -14,6 +14,8 @@
 namespace {
 
 constexpr std::size_t kConfigBytesMax = 1U << 20;
+/// EX_CONFIG of sysexits.h: the unit does not start again what cannot mend itself.
+constexpr int kBadConfiguration = 78;
 
 int fail(const std::string& text) {
   fmt::print(stderr, "serin-controller: {}\n", text);
@@ -21,10 +23,12 @@ int fail(const std::string& text) {
 }
 
 /// A configuration that cannot be used. The mistakes in it name the file themselves, as compilers do.
-int refuse(const serin::Error& error) {
-  if (error.kind != serin::ErrorKind::invalid) return fail(error.text);
-  fmt::print(stderr, "{}\n", error.text);
-  return 1;
+void refuse(const serin::Error& error) {
+  if (error.kind == serin::ErrorKind::invalid) {
+    fmt::print(stderr, "{}\n", error.text);
+  } else {
+    fail(error.text);
+  }
 }
 
 serin::Result<serin::controller::ControllerSettings> read_settings(const std::string& file) {
@@ -36,7 +40,10 @@ serin::Result<serin::controller::ControllerSettings> read_settings(const std::st
 /// --check: what the daemon would run with, or every mistake.
 int check(const std::string& file) {
   const auto settings = read_settings(file);
-  if (!settings) return refuse(settings.error());
+  if (!settings) {
+    refuse(settings.error());
+    return 1;
+  }
   std::string names;
   for (const auto& [name, application] : settings->applications) names += (names.empty() ? ": " : ", ") + name;
   const std::size_t count = settings->applications.size();
@@ -70,7 +77,10 @@ int run(int argc, char** argv) {
 
   if (only_check) return check(config);
   const auto settings = read_settings(config);
-  if (!settings) return refuse(settings.error());
+  if (!settings) {
+    refuse(settings.error());
+    return kBadConfiguration;
+  }
   if (print_keys) {
     const auto text = serin::controller::public_keys_text(settings->state_dir);
     if (!text) return fail(text.error().text);
