@@ -62,6 +62,9 @@ struct AgentSettings {
 /// Rules are compiled here: one that RE2 cannot take is refused with its name and RE2's reason.
 Result<AgentSettings> parse_agent_settings(std::string_view toml, const std::string& file);
 
+/// Every key that is read, such as "state_dir" and "application.NAME.rule[].match".
+std::vector<std::string> known_agent_keys();
+
 /// Hash of everything that decides what counts as an error for one application: hosts are compared only when equal.
 std::string hash_of_rules(const ApplicationSettings& application);
 

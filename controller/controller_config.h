@@ -83,4 +83,7 @@ struct ControllerSettings {
 /// Reads TOML. Errors name `file`, the line, the key, what is wrong and what would be right; all of them, one per line.
 Result<ControllerSettings> parse_controller_settings(std::string_view toml, const std::string& file);
 
+/// Every key that is read, such as "state_dir" and "application.NAME.wait".
+std::vector<std::string> known_controller_keys();
+
 }  // namespace serin::controller

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <exception>
 
 #include "controller/controller_config.h"
 #include "controller/daemon_loop.h"
@@ -13,16 +14,41 @@
 namespace {
 
 constexpr std::size_t kConfigBytesMax = 1U << 20;
+/// EX_CONFIG of sysexits.h: the unit does not start again what cannot mend itself.
+constexpr int kBadConfiguration = 78;
 
 int fail(const std::string& text) {
   fmt::print(stderr, "serin-controller: {}\n", text);
   return 1;
 }
 
+/// A configuration that cannot be used. The mistakes in it name the file themselves, as compilers do.
+void refuse(const serin::Error& error) {
+  if (error.kind == serin::ErrorKind::invalid) {
+    fmt::print(stderr, "{}\n", error.text);
+  } else {
+    fail(error.text);
+  }
+}
+
 serin::Result<serin::controller::ControllerSettings> read_settings(const std::string& file) {
   const auto text = serin::posix::read_file(file, kConfigBytesMax);
   if (!text) return std::unexpected(text.error());
   return serin::controller::parse_controller_settings(*text, file);
+}
+
+/// --check: what the daemon would run with, or every mistake.
+int check(const std::string& file) {
+  const auto settings = read_settings(file);
+  if (!settings) {
+    refuse(settings.error());
+    return 1;
+  }
+  std::string names;
+  for (const auto& [name, application] : settings->applications) names += (names.empty() ? ": " : ", ") + name;
+  const std::size_t count = settings->applications.size();
+  fmt::print("{}: good ({} application{}{})\n", file, count, count == 1 ? "" : "s", names);
+  return 0;
 }
 
 int run_daemon(const serin::controller::ControllerSettings& settings) {
@@ -37,20 +63,24 @@ int run_daemon(const serin::controller::ControllerSettings& settings) {
   return 0;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   CLI::App app{"The daemon on the deploy host: builds releases, rolls them out, judges them. See serin-controller(8)."};
   std::string config = "/etc/serin/controller.toml";
   bool print_keys = false;
+  bool only_check = false;
   app.add_option("--config", config, "configuration file")->capture_default_str();
   app.add_flag("--print-keys", print_keys,
                "print the public keys as lines of agent.toml, make them if missing, and end");
+  app.add_flag("--check", only_check, "say whether the configuration is good, or every mistake in it, and end");
   app.set_version_flag("--version", SERIN_VERSION);
   CLI11_PARSE(app, argc, argv);
 
+  if (only_check) return check(config);
   const auto settings = read_settings(config);
-  if (!settings) return fail(settings.error().text);
+  if (!settings) {
+    refuse(settings.error());
+    return kBadConfiguration;
+  }
   if (print_keys) {
     const auto text = serin::controller::public_keys_text(settings->state_dir);
     if (!text) return fail(text.error().text);
@@ -58,4 +88,15 @@ int main(int argc, char** argv) {
     return 0;
   }
   return run_daemon(*settings);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "serin-controller: %s\n", error.what());
+    return 1;
+  }
 }

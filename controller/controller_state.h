@@ -33,12 +33,14 @@ struct PendingBuild {
   OperatorRequest request;
   std::string owner;
   WallTime since{};
+  std::string cancelled_by;  ///< who aborted it; empty: nobody
 };
 
 /// A host that is being brought to the wanted release outside any deployment.
 struct CatchUp {
   OrderId order;
   SteadyTime since{};
+  std::uint64_t session = 0;  ///< of the host, in which the failures were counted
   std::uint32_t failures = 0;
   std::optional<SteadyTime> not_before;  ///< after a failure
 };

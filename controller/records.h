@@ -10,7 +10,6 @@
 #include "controller/fleet/report_ledger.h"
 #include "controller/fleet/roster.h"
 #include "controller/rollout/rollout.h"
-#include "protocol/posix/system_clock.h"
 #include "protocol/release.h"
 
 /// What the controller stores: values between the core, which decides, and state_db, which commits them.
@@ -74,6 +73,17 @@ struct StoreAction {
 };
 using Record = std::variant<StoreHost, RemoveHost, StoreRelease, StoreTrust, StoreWanted, StoreDeployment,
                             StorePlanHost, StoreBaseline, StoreSamples, StoreAction>;
+
+/// One line of `serin history`.
+struct HistoryLine {
+  DeploymentId id = 0;
+  ApplicationName application;
+  ReleaseNumber release = 0;
+  std::string owner, message, ending, reason;
+  bool force = false, rollback = false;
+  std::int64_t started_wall_ms = 0, ended_wall_ms = 0;
+  std::uint32_t hosts = 0, hosts_ok = 0;
+};
 
 struct KnownRelease {
   Release release;

@@ -6,19 +6,9 @@
 #include <vector>
 
 #include "controller/records.h"
+#include "protocol/posix/system_clock.h"
 
 namespace serin::controller {
-
-/// One line of `serin history`.
-struct HistoryLine {
-  DeploymentId id = 0;
-  ApplicationName application;
-  ReleaseNumber release = 0;
-  std::string owner, message, ending, reason;
-  bool force = false, rollback = false;
-  std::int64_t started_wall_ms = 0, ended_wall_ms = 0;
-  std::uint32_t hosts = 0, hosts_ok = 0;
-};
 
 /// The controller's durable state: one SQLite file in WAL mode, synchronous=FULL, embedded. One thread at a time.
 /// Opening refuses, by name and with the remedy: a file that is locked by another process (`busy`), not a database or

@@ -216,11 +216,13 @@ struct OperatorRequest {
   std::string sudo_user;  ///< who called sudo, as the CLI was told; advisory
   bool force = false;
   bool dry_run = false;
-  bool yes = false;  ///< "I was asked, or want no question"
+  bool yes = false;         ///< "I was asked, or want no question"
+  bool yes_delete = false;  ///< the source may delete more than delete_limit
   bool detach = false;
   std::int64_t wait_ms = -1;  ///< overrides the configured wait; -1: as configured
   std::vector<std::string> labels;
   std::string name;  ///< for hosts accept
+  std::string cwd;   ///< the CLI's folder: relative paths are meant from here when it lies in the source
   friend bool operator==(const OperatorRequest&, const OperatorRequest&) = default;
 };
 

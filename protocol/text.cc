@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <cmath>
 #include <cstdint>
 
@@ -117,6 +118,33 @@ std::string duration_text(Duration length) {
   return text;
 }
 
+std::optional<Duration> parse_duration(std::string_view text) {
+  struct Unit {
+    std::string_view name;
+    std::int64_t ms = 0;
+  };
+  static constexpr Unit kUnits[] = {{"h", 3'600'000}, {"m", 60'000}, {"s", 1'000}, {"ms", 1}};
+  constexpr std::string_view kDigits = "0123456789";
+  constexpr std::size_t kDigitsMax = 12;  // so that no sum is too large
+  if (text.empty()) return std::nullopt;
+  std::int64_t ms = 0;
+  const Unit* unit = std::begin(kUnits);
+  while (!text.empty()) {
+    const std::size_t digits = std::min(text.find_first_not_of(kDigits), text.size());
+    if (digits == 0 || digits > kDigitsMax) return std::nullopt;
+    std::int64_t number = 0;
+    for (const char digit : text.substr(0, digits)) number = number * 10 + (digit - '0');
+    text.remove_prefix(digits);
+    const std::string_view name = text.substr(0, text.find_first_of(kDigits));
+    while (unit != std::end(kUnits) && unit->name != name) ++unit;
+    if (unit == std::end(kUnits)) return std::nullopt;
+    ms += number * unit->ms;
+    ++unit;
+    text.remove_prefix(name.size());
+  }
+  return Duration{ms};
+}
+
 std::string age_text(Duration age) {
   const std::int64_t seconds = age.count() / 1'000;
   if (seconds < 2) return "now";
@@ -124,6 +152,11 @@ std::string age_text(Duration age) {
   if (seconds < 7'200) return fmt::format("{} min", seconds / 60);
   if (seconds < 172'800) return fmt::format("{} h", seconds / 3'600);
   return fmt::format("{} d", seconds / 86'400);
+}
+
+std::string ago_text(Duration age) {
+  const std::string text = age_text(age);
+  return text == "now" ? "just now" : text + " ago";
 }
 
 std::string bytes_text(std::uint64_t bytes) {

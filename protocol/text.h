@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,8 +18,13 @@ std::string printable_lines(std::string_view text, std::size_t bytes_max = 8'192
 
 /// Shortest exact form that people write: "250ms", "20s", "5m", "1h30m".
 std::string duration_text(Duration length);
+/// Reads that form, also with other numbers ("90s", "0ms"): units h, m, s, ms in this order, each at most once, no
+/// sign, fraction or space. Nothing for anything else.
+std::optional<Duration> parse_duration(std::string_view text);
 /// How long ago, in one unit: "now", "3 s", "5 min", "2 h", "4 d".
 std::string age_text(Duration age);
+/// In a sentence: "just now", "3 s ago".
+std::string ago_text(Duration age);
 /// "312 B", "12.4 kB", "1.9 MB".
 std::string bytes_text(std::uint64_t bytes);
 

@@ -151,10 +151,12 @@ void fields(V& v, OperatorRequest& m) {
   v("force", m.force);
   v("dry_run", m.dry_run);
   v("yes", m.yes);
+  v("yes_delete", m.yes_delete);
   v("detach", m.detach);
   v("wait_ms", m.wait_ms);
   v("labels", m.labels);
   v("name", m.name);
+  v("cwd", m.cwd);
 }
 template <class V>
 void fields(V& v, OperatorEvent& m) {

@@ -59,15 +59,16 @@ Result<ApplicationName> choose_application(const ControllerState& state, const A
 /// What holds the application now; empty: nothing.
 std::string lock_text(const ControllerState& state, const ApplicationName& application, Now now) {
   if (const auto build = state.building.find(application); build != state.building.end()) {
-    return fmt::format("{} is building a release of {} (for {})", build->second.owner, application,
-                       age_text(now.wall - build->second.since));
+    return fmt::format("{} is building a release of {} (begun {})", build->second.owner, application,
+                       ago_text(now.wall - build->second.since));
   }
   const auto active = state.active.find(application);
   if (active == state.active.end()) return {};
   const rollout::Rollout& rollout = active->second.rollout;
-  return fmt::format("{}'s deployment of {} r{} is {} (since {}, started {} ago): {}", rollout.owner, application,
-                     rollout.release, name_of(rollout.phase), age_text(now.steady - rollout.phase_since),
-                     age_text(now.wall - rollout.started_wall), printable(rollout.message, 120));
+  return fmt::format("{}'s deployment of {} r{} is {} (for {}, started {}): {}", rollout.owner, application,
+                     rollout.release, name_of(rollout.phase),
+                     duration_text(std::chrono::floor<std::chrono::seconds>(now.steady - rollout.phase_since)),
+                     ago_text(now.wall - rollout.started_wall), printable(rollout.message, 120));
 }
 
 bool refuse_when_read_only(const ControllerState& state, const Client& client, Turn& turn) {
@@ -104,12 +105,23 @@ void begin(ControllerState& state, const Client& client, const rollout::Deployme
     tell(turn, client, error_event("refused: " + begun.error().text, kRefused));
     return;
   }
+  tell(turn, client, begun_event(state.newest_deployment));
   if (detach) {
     tell(turn, client,
          done_event(fmt::format("deployment of {} r{} goes on in the controller: `serin attach` shows it",
                                 what.application, what.release),
                     0));
   }
+}
+
+/// Relative paths are meant from the operator's folder when that lies in the source, else from the source.
+std::vector<std::string> paths_of(const OperatorRequest& request, const std::string& source) {
+  std::vector<std::string> paths = request.arguments;
+  const bool inside = request.cwd == source || request.cwd.starts_with(source + "/");
+  for (std::string& path : paths) {
+    if (inside && !path.starts_with('/')) path = request.cwd + "/" + path;
+  }
+  return paths;
 }
 
 void take_deploy(ControllerState& state, const Client& client, const Caller& caller, const OperatorRequest& request,
@@ -140,10 +152,12 @@ void take_deploy(ControllerState& state, const Client& client, const Caller& cal
   turn.effect(controller::StartBuild{{.application = application,
                                       .source = settings.source,
                                       .exclude = settings.exclude,
-                                      .paths = request.arguments,
+                                      .paths = paths_of(request, settings.source),
                                       .base = wanted == nullptr ? ObjectId{} : wanted->release.root,
+                                      .base_files = wanted == nullptr ? 0 : wanted->release.files,
+                                      .base_bytes = wanted == nullptr ? 0 : wanted->release.bytes,
                                       .delete_limit_percent = settings.delete_limit_percent,
-                                      .yes_delete = request.name == "yes-delete"}});
+                                      .yes_delete = request.yes_delete}});
 }
 
 /// The release to go back to: the one named, else the wanted one while another is under way, else its parent.
@@ -210,6 +224,12 @@ void take_rollback(ControllerState& state, const Client& client, const Caller& c
 void take_abort_or_continue(ControllerState& state, const Client& client, const Caller& caller,
                             const OperatorRequest& request, const ApplicationName& application, Now now, Turn& turn) {
   const auto active = state.active.find(application);
+  const auto building = state.building.find(application);
+  if (active == state.active.end() && building != state.building.end() && request.verb == "abort") {
+    building->second.cancelled_by = owner_of(caller, request);
+    tell(turn, client, done_event("aborted: nothing will be sent to any host", 0));
+    return;
+  }
   if (active == state.active.end()) {
     tell(turn, client, error_event(fmt::format("no deployment of {} is running", application), kError));
     return;
@@ -223,7 +243,10 @@ void take_abort_or_continue(ControllerState& state, const Client& client, const 
              kRefused));
     return;
   }
-  if (!request.detach) active->second.watchers.insert(client);
+  if (!request.detach) {
+    active->second.watchers.insert(client);
+    tell(turn, client, begun_event(active->second.rollout.id));
+  }
   if (going_on) {
     rollout::move_rollout(state, application, rollout::ContinueAsked{owner}, now, turn);
   } else {
@@ -234,19 +257,32 @@ void take_abort_or_continue(ControllerState& state, const Client& client, const 
   }
 }
 
-void take_attach(ControllerState& state, const Client& client, const ApplicationName& application, Now now,
-                 Turn& turn) {
+/// Follows the running deployment, or the one whose number is given; the newest finished one tells its end.
+void take_attach(ControllerState& state, const Client& client, const OperatorRequest& request,
+                 const ApplicationName& application, Now now, Turn& turn) {
+  DeploymentId asked = 0;
+  if (!request.arguments.empty()) {
+    const std::string& text = request.arguments.front();
+    std::from_chars(text.data(), text.data() + text.size(), asked);
+  }
   const auto active = state.active.find(application);
-  if (active != state.active.end()) {
+  if (active != state.active.end() && (asked == 0 || active->second.rollout.id == asked)) {
     active->second.watchers.insert(client);
+    tell(turn, client, begun_event(active->second.rollout.id));
     tell(turn, client, line_event(lock_text(state, application, now)));
+    if (active->second.rollout.phase == rollout::Phase::held) tell(turn, client, render_hold(active->second.rollout));
     return;
   }
   const auto latest = state.latest.find(application);
-  if (latest == state.latest.end()) {
-    tell(turn, client, done_event(fmt::format("{} was never deployed", application), 0));
-  } else {
+  if (latest != state.latest.end() && (asked == 0 || latest->second.id == asked)) {
     tell(turn, client, render_end(latest->second));
+  } else if (asked != 0) {
+    tell(turn, client,
+         error_event(
+             fmt::format("deployment {} is neither running nor the newest one: `serin history` tells its end", asked),
+             kError));
+  } else {
+    tell(turn, client, done_event(fmt::format("{} was never deployed", application), 0));
   }
 }
 
@@ -261,7 +297,7 @@ void take_application_request(ControllerState& state, const Client& client, cons
   if (request.verb == "status") {
     tell(turn, client, render_status(state, *application, now));
   } else if (request.verb == "attach") {
-    take_attach(state, client, *application, now, turn);
+    take_attach(state, client, request, *application, now, turn);
   } else if (refuse_when_read_only(state, client, turn)) {
     return;
   } else if (request.verb == "deploy") {
@@ -303,6 +339,12 @@ OperatorEvent done_event(const std::string& text, int exit_code) {
           .kind = "done",
           .text = safe,
           .json = fmt::format(R"({{"event":"done","exit":{},"text":{}}})", exit_code, json_string(safe))};
+}
+
+OperatorEvent begun_event(DeploymentId deployment) {
+  return {.kind = "begun",
+          .text = std::to_string(deployment),
+          .json = fmt::format(R"({{"event":"begun","deployment":{}}})", deployment)};
 }
 
 void take_request(ControllerState& state, const Client& client, const Caller& caller, const OperatorRequest& request,
@@ -351,6 +393,11 @@ void take_build(ControllerState& state, const ApplicationName& application, cons
   const auto found = state.building.extract(application);
   if (found.empty()) return;
   const controller::PendingBuild& build = found.mapped();
+  if (!build.cancelled_by.empty()) {
+    tell(turn, build.client,
+         error_event("aborted by " + build.cancelled_by + ": nothing was sent to any host", kError));
+    return;
+  }
   if (!result) {
     const bool refused = result.error().kind == ErrorKind::refused;
     tell(turn, build.client, error_event(result.error().text, refused ? kRefused : kError));

@@ -36,5 +36,7 @@ void drop_client(controller::ControllerState& state, const std::string& connecti
 OperatorEvent line_event(const std::string& text);
 OperatorEvent error_event(const std::string& text, int exit_code);
 OperatorEvent done_event(const std::string& text, int exit_code);
+/// Tells the CLI which deployment is its own: `text` is the number.
+OperatorEvent begun_event(DeploymentId deployment);
 
 }  // namespace serin::operate

@@ -5,7 +5,7 @@
 
 #include "controller/controller_state.h"
 #include "controller/operate/commands.h"
-#include "controller/state_db.h"
+#include "controller/records.h"
 #include "protocol/tree_diff.h"
 
 /// What operators see: each as text for people, safe for a terminal, and as one JSON document. Pure.
@@ -16,6 +16,8 @@ OperatorEvent render_hosts(const controller::ControllerState& state, const std::
 OperatorEvent render_history(const std::vector<controller::HistoryLine>& lines, Now now);
 OperatorEvent render_progress(const rollout::Rollout& rollout, Now now);
 OperatorEvent render_diff(const release::BuildResult& built, const ApplicationName& application, ReleaseNumber base);
+/// A deployment that waits for an operator: why, and what can be done.
+OperatorEvent render_hold(const rollout::Rollout& rollout);
 /// The end of a deployment, with its verdict and the hosts that stand elsewhere.
 OperatorEvent render_end(const rollout::Rollout& rollout);
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <filesystem>
+#include <functional>
 #include <memory>
 
 #include "controller/release/release_builder.h"
@@ -7,16 +9,23 @@
 
 namespace serin::release {
 
+/// What a test puts in the place of the outside world; ReleaseDir::open fills in what is empty.
+struct BuildOutside {
+  std::function<std::int64_t()> wall_seconds;                   ///< tells which files are too young for the cache
+  std::function<void(const std::string& path)> opened_to_read;  ///< after a file's stat and before its bytes
+};
+
 /// Builds releases from a staging folder into the object store. Remembers (path, size, mtime, ctime, inode) of each
-/// file in `cache_file`, so that an unchanged file is never read again; a file whose times are as young as the scan
-/// itself is not trusted to the cache. Nothing is followed out of the folder. A file that changes while it is read is
-/// read again, three times, then refused by name. Refused by name too: setuid, setgid, devices, sockets, pipes, links
-/// out of the tree, an unreadable file or folder, an empty source, a source whose release would delete more than the
-/// limit. With paths: only they are looked at, over `base`; a path that is gone in staging is removed; `not_found` when
-/// it is in neither; `refused` without a base. One thread at a time; slow: run it in a worker.
+/// file in STATE_DIR/scan/APPLICATION, so that an unchanged file is never read again; a file whose times are as young
+/// as the scan itself is not trusted to the cache. Nothing is followed out of the folder. A file that changes while it
+/// is read is read again, three times, then refused by name. Refused by name too: setuid, setgid, devices, sockets,
+/// pipes, links out of the tree, an unreadable file or folder, an empty source, a source whose release would delete
+/// more than the limit. With paths: only they are looked at, over `base`; a path that is gone in staging is removed;
+/// `not_found` when it is in neither; `refused` without a base. One thread at a time; slow: run it in a worker.
 class ReleaseDir {
  public:
-  static Result<ReleaseDir> open(const std::filesystem::path& state_dir);
+  /// The one writer of STATE_DIR/objects: the caller holds the lock of the state folder.
+  static Result<ReleaseDir> open(const std::filesystem::path& state_dir, BuildOutside outside = {});
   ReleaseDir(ReleaseDir&&) noexcept;
   ReleaseDir& operator=(ReleaseDir&&) noexcept;
   ~ReleaseDir();

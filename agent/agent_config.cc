@@ -1,0 +1,290 @@
+#include "agent/agent_config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "agent/count/line_matcher.h"
+#include "protocol/digest.h"
+#include "protocol/limits.h"
+#include "protocol/settings_reader.h"
+#include "protocol/text.h"
+
+namespace serin::agent {
+
+namespace {
+
+using namespace std::chrono_literals;
+using settings::Key;
+using settings::quoted;
+using settings::Setting;
+using Application = ApplicationSettings;
+
+constexpr std::size_t kKeyBytes = 32;
+constexpr std::string_view kNameForm = "letters, digits, '.', '-' and '_', not first '.' or '-', at most 64 bytes";
+
+/// Public keys as `serin-controller --print-keys` prints them. What stands there is not shown: it may be a secret one.
+void read_keys_list(const Setting& setting, std::vector<std::string>& to) {
+  const auto items = setting.items();
+  if (!items) return;
+  if (items->empty()) {
+    setting.refuse("is an empty list: nobody would be trusted",
+                   "at least one key, as serin-controller --print-keys says");
+  }
+  std::vector<std::string> keys;
+  for (const Setting& item : *items) {
+    const auto digits = item.text();
+    if (!digits) continue;
+    auto key = from_hex(*digits);
+    if (!key || key->size() != kKeyBytes) {
+      item.refuse(fmt::format("{} characters that are no key", digits->size()),
+                  "64 hexadecimal digits, as serin-controller --print-keys says");
+    } else if (key->find_first_not_of(key->front()) == std::string::npos) {
+      // Anybody can sign for an Ed25519 key of zeros.
+      item.refuse("a placeholder stands where a key must", "the key that serin-controller --print-keys says");
+    } else if (std::ranges::find(keys, *key) != keys.end()) {
+      item.refuse("the same key stands here twice", "each key once");
+    } else {
+      keys.push_back(std::move(*key));
+    }
+  }
+  to = std::move(keys);
+}
+
+/// HOST:PORT with a name or an address; IPv6 in brackets.
+bool is_endpoint(std::string_view text) {
+  constexpr std::string_view kScheme = "tcp://";
+  constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_";
+  if (!text.starts_with(kScheme)) return false;
+  text.remove_prefix(kScheme.size());
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return false;
+  const std::string_view port = text.substr(colon + 1);
+  std::string_view host = text.substr(0, colon);
+  if (port.empty() || port.size() > 5 || port.find_first_not_of("0123456789") != std::string_view::npos) return false;
+  if (const int number = std::stoi(std::string{port}); number < 1 || number > 65'535) return false;
+  if (host.starts_with('[') && host.ends_with(']')) {
+    host = host.substr(1, host.size() - 2);
+    return !host.empty() && host.find_first_not_of("0123456789abcdefABCDEF:.%") == std::string_view::npos;
+  }
+  return !host.empty() && host.find_first_not_of(kLetters) == std::string_view::npos;
+}
+
+void read_controller(const Setting& setting, AgentSettings& to) {
+  const auto endpoint = setting.text();
+  if (!endpoint) return;
+  if (!is_endpoint(*endpoint)) {
+    setting.refuse(quoted(*endpoint) + " is no address of a controller",
+                   "tcp://HOST:PORT with a port from 1 to 65535, such as \"tcp://deploy1.example.org:4700\"");
+  }
+  to.controller = *endpoint;
+}
+
+constexpr Key<SourceSettings> kSourceKeys[] = {
+    {"path", R"("/var/log/shop/error.log")", [](const Setting& at, SourceSettings& to) { at.read_path(to.path); },
+     true},
+};
+
+void read_rule_name(const Setting& setting, RuleSettings& to) {
+  const auto name = setting.text();
+  if (!name) return;
+  if (!is_plain_name(*name)) setting.refuse(quoted(*name) + " is no rule's name", kNameForm);
+  to.name = *name;
+}
+
+constexpr Key<RuleSettings> kRuleKeys[] = {
+    {"name", R"("php-fatal")", read_rule_name, true},
+    {"match", "'PHP Fatal error'",
+     [](const Setting& at, RuleSettings& to) {
+       const auto match = at.any_text();
+       if (match && match->empty()) at.refuse("\"\" fits every line", "write '.*' if that is meant");
+       if (match) to.match = *match;
+     },
+     true},
+    {"unless", "'healthcheck'",
+     [](const Setting& at, RuleSettings& to) {
+       if (auto unless = at.any_text()) to.unless = std::move(*unless);
+     }},
+};
+
+void read_sources(const Setting& setting, Application& to) {
+  const auto items = setting.items();
+  if (!items) return;
+  if (items->empty()) setting.refuse("is an empty list", "leave it out");
+  for (const Setting& item : *items) {
+    SourceSettings source;
+    read_keys(item, kSourceKeys, source);
+    if (source.path.empty()) continue;
+    const std::string_view folder = std::string_view{source.path}.substr(0, source.path.rfind('/'));
+    if (folder.find_first_of("*?") != std::string_view::npos) {
+      item.refuse_keys({"path"}, quoted(source.path) + " has a pattern in a folder's name",
+                       "* and ? in the last part only, such as \"/var/log/shop/*.log\"");
+    }
+    if (std::ranges::find(to.sources, source) != to.sources.end()) {
+      item.refuse_keys({"path"}, quoted(source.path) + " stands here twice: its errors would count double",
+                       "each file once");
+    }
+    to.sources.push_back(std::move(source));
+  }
+}
+
+/// RE2's own words, for the key that is at fault.
+void compile_rule(const Setting& item, RuleSettings rule) {
+  constexpr std::string_view kSyntax = "see https://github.com/google/re2/wiki/Syntax";
+  if (rule.name.empty()) rule.name = "without a name";
+  const auto match = count::LineMatcher::compile({{.name = rule.name, .match = rule.match}});
+  if (!match) return item.refuse_keys({"match"}, printable(match.error().text), kSyntax);
+  const auto both = count::LineMatcher::compile({rule});
+  if (!both) item.refuse_keys({"unless"}, printable(both.error().text), kSyntax);
+}
+
+void read_rules(const Setting& setting, Application& to) {
+  const auto items = setting.items();
+  if (!items) return;
+  if (items->empty()) setting.refuse("is an empty list", "leave it out");
+  std::set<std::string> names;
+  for (const Setting& item : *items) {
+    RuleSettings rule;
+    read_keys(item, kRuleKeys, rule);
+    if (!rule.name.empty() && !names.insert(rule.name).second) {
+      item.refuse_keys({"name"}, quoted(rule.name) + " is the name of another rule too", "one name for each rule");
+    }
+    compile_rule(item, rule);
+    to.rules.push_back(std::move(rule));
+  }
+}
+
+constexpr Key<Application> kApplicationKeys[] = {
+    {"live", R"("/srv/shop/current")", [](const Setting& at, Application& to) { at.read_path(to.live); }, true},
+    {"slots_dir", R"("/srv/shop/current.slots")",
+     [](const Setting& at, Application& to) { at.read_path(to.slots_dir); }},
+    {"slots", "3", [](const Setting& at, Application& to) { at.read_whole(to.slots, 2, 100); }},
+    {"idle_grace", R"("5m")", [](const Setting& at, Application& to) { at.read_duration(to.idle_grace, 0s, 24h); }},
+    {"reload", R"(["/usr/bin/systemctl", "reload", "php8.2-fpm"])",
+     [](const Setting& at, Application& to) { at.read_argv(to.reload.argv); }},
+    {"reload_timeout", R"("30s")",
+     [](const Setting& at, Application& to) { at.read_duration(to.reload.timeout, 1s, 1h); }},
+    {"check", R"(["/usr/bin/curl", "-fsS", "http://127.0.0.1/health"])",
+     [](const Setting& at, Application& to) { at.read_argv(to.check.argv); }},
+    {"check_timeout", R"("30s")",
+     [](const Setting& at, Application& to) { at.read_duration(to.check.timeout, 1s, 1h); }},
+    {"source", "[[application.NAME.source]]", read_sources},
+    {"rule", "[[application.NAME.rule]]", read_rules},
+};
+
+void check_application(const Setting& table, Application& application) {
+  const bool has_sources = table.at("source").has_value();
+  const bool has_rules = table.at("rule").has_value();
+  if (has_sources && !has_rules) {
+    table.refuse_keys({"source"}, "has no rule: no line would count as an error",
+                      fmt::format("add [[{}.rule]] with name and match", table.key()));
+  } else if (has_rules && !has_sources) {
+    table.refuse_keys({"rule"}, "has no source: there is nothing to count in",
+                      fmt::format("add [[{}.source]] with path", table.key()));
+  }
+  if (application.live.empty()) return;
+  if (application.live == "/") {
+    table.refuse_keys({"live"}, "\"/\" cannot be a link", "the path of a link that Serin makes");
+    return;
+  }
+  if (application.slots_dir.empty()) application.slots_dir = application.live + ".slots";
+  if (settings::lies_in(application.live, application.slots_dir)) {
+    table.refuse_keys(
+        {"slots_dir", "live"},
+        fmt::format("live {} lies in slots_dir {}", quoted(application.live), quoted(application.slots_dir)),
+        "a folder beside the live path, on the same filesystem; or leave slots_dir out");
+  } else if (settings::lies_in(application.slots_dir, application.live)) {
+    table.refuse_keys({"slots_dir", "live"},
+                      fmt::format("slots_dir {} lies in live {}, which is a link into it",
+                                  quoted(application.slots_dir), quoted(application.live)),
+                      "a folder beside the live path, on the same filesystem; or leave slots_dir out");
+  }
+}
+
+/// Two applications must not write into one another's trees.
+void check_apart(const Setting& table, const Application& application, const Application& other) {
+  if (application.live.empty() || other.live.empty()) return;
+  const std::string own_folder = "a folder of its own for each application";
+  if (application.live == other.live) {
+    table.refuse_keys({"live"}, fmt::format("{} is the live path of {} too", quoted(other.live), other.name),
+                      "a path of its own for each application");
+  } else if (application.slots_dir == other.slots_dir) {
+    table.refuse_keys({"slots_dir", "live"},
+                      fmt::format("{} holds the slots of {} too", quoted(other.slots_dir), other.name), own_folder);
+  } else if (settings::lies_in(application.live, other.slots_dir)) {
+    table.refuse_keys({"live"}, fmt::format("{} lies in the slots of {}", quoted(application.live), other.name),
+                      "a path outside of them: slots are overwritten");
+  } else if (settings::lies_in(other.live, application.slots_dir)) {
+    table.refuse_keys({"slots_dir", "live"},
+                      fmt::format("{} holds the live path of {}", quoted(application.slots_dir), other.name),
+                      own_folder);
+  }
+}
+
+void read_applications(const Setting& setting, AgentSettings& to) {
+  const auto entries = setting.entries();
+  if (!entries) return;
+  if (entries->size() > limits::kApplicationsPerHostMax) {
+    setting.refuse(fmt::format("has {} applications", entries->size()),
+                   fmt::format("at most {} on one host", limits::kApplicationsPerHostMax));
+  }
+  for (const auto& [name, table] : *entries) {
+    if (!is_plain_name(name, limits::kApplicationNameBytesMax)) {
+      table.refuse("is no application's name", kNameForm);
+      continue;
+    }
+    Application application;
+    application.name = name;
+    read_keys(table, kApplicationKeys, application);
+    check_application(table, application);
+    for (const auto& [other_name, other] : to.applications) check_apart(table, application, other);
+    to.applications.emplace(name, std::move(application));
+  }
+}
+
+constexpr Key<AgentSettings> kKeys[] = {
+    {"state_dir", R"("/var/lib/serin-agent")",
+     [](const Setting& at, AgentSettings& to) { at.read_path(to.state_dir); }},
+    {"controller", R"("tcp://deploy1.example.org:4700")", read_controller, true},
+    {"controller_keys", R"(["64 HEXADECIMAL DIGITS"])",
+     [](const Setting& at, AgentSettings& to) { read_keys_list(at, to.controller_keys); }, true},
+    {"release_keys", R"(["64 HEXADECIMAL DIGITS"])",
+     [](const Setting& at, AgentSettings& to) { read_keys_list(at, to.release_keys); }, true},
+    {"log_level", R"("info")",
+     [](const Setting& at, AgentSettings& to) {
+       at.read_choice<std::string>(
+           to.log_level,
+           {{"trace", "trace"}, {"debug", "debug"}, {"info", "info"}, {"warning", "warning"}, {"error", "error"}});
+     }},
+    {"application", "[application.NAME]", read_applications},
+};
+
+}  // namespace
+
+std::vector<std::string> known_agent_keys() {
+  std::vector<std::string> keys;
+  for (const auto& key : kKeys) {
+    if (key.name != "application") keys.emplace_back(key.name);
+  }
+  for (const auto& key : kApplicationKeys) {
+    if (key.name != "source" && key.name != "rule") keys.push_back(fmt::format("application.NAME.{}", key.name));
+  }
+  for (const auto& key : kSourceKeys) keys.push_back(fmt::format("application.NAME.source[].{}", key.name));
+  for (const auto& key : kRuleKeys) keys.push_back(fmt::format("application.NAME.rule[].{}", key.name));
+  return keys;
+}
+
+Result<AgentSettings> parse_agent_settings(std::string_view toml, const std::string& file) {
+  auto table = settings::parse_toml(toml, file);
+  if (!table) return std::unexpected(table.error());
+  const settings::Value value{.line = 1, .data = std::move(*table)};
+  settings::Mistakes mistakes(file, known_agent_keys());
+  const Setting top(value, mistakes);
+  AgentSettings agent;
+  settings::read_keys(top, kKeys, agent);
+  if (!mistakes.empty()) return std::unexpected(mistakes.error());
+  return agent;
+}
+
+}  // namespace serin::agent

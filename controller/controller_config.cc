@@ -1,0 +1,265 @@
+#include "controller/controller_config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "protocol/limits.h"
+#include "protocol/settings_reader.h"
+#include "protocol/text.h"
+
+namespace serin::controller {
+
+namespace {
+
+using namespace std::chrono_literals;
+using settings::Key;
+using settings::quoted;
+using settings::Setting;
+
+constexpr std::string_view kLabel = "label:";
+constexpr auto kDay = 24h;
+constexpr auto kWeek = 7 * kDay;
+
+/// What matches_pattern() would not take as it is meant; empty: it is good.
+std::string mistake_of_pattern(std::string_view pattern) {
+  for (std::size_t at = pattern.find('['); at != std::string_view::npos; at = pattern.find('[', at)) {
+    const std::size_t end = pattern.find(']', at + 2);
+    if (end == std::string_view::npos) return "has a [ without its ]";
+    if (pattern[at + 1] == '!' || pattern[at + 1] == '^') return "leaves characters out with [! or [^";
+    at = end;
+  }
+  return {};
+}
+
+/// Likewise, of a host's name.
+std::string mistake_of_host_pattern(std::string_view pattern) {
+  std::string outside;  // of sets
+  bool in_set = false;
+  for (const char c : pattern) {
+    if (!in_set && c != '[' && c != '*' && c != '?') outside += c;
+    in_set = c == '[' || (in_set && c != ']');
+  }
+  for (const char c : outside) {
+    // Behind another letter '.' and '-' are good too.
+    if (!is_plain_name(std::string{'a', c})) {
+      return fmt::format("holds {}, which no host's name does", quoted(std::string_view{&c, 1}));
+    }
+  }
+  return mistake_of_pattern(pattern);
+}
+
+void read_group(const Setting& setting, HostGroup& to) {
+  const auto items = setting.items();
+  if (!items) return;
+  std::vector<std::string> members;
+  for (const Setting& item : *items) {
+    const auto member = item.text();
+    if (!member) continue;
+    if (member->starts_with(kLabel)) {
+      if (!is_plain_name(std::string_view{*member}.substr(kLabel.size()))) {
+        item.refuse(quoted(*member) + " names no label", "label: and a whole label, such as \"label:canary\"");
+      }
+    } else if (const auto mistake = mistake_of_host_pattern(*member); !mistake.empty()) {
+      item.refuse(fmt::format("{} {}", quoted(*member), mistake),
+                  "a host's name, a pattern with *, ? and [0-9], or \"label:LABEL\"");
+    }
+    members.push_back(*member);
+  }
+  to.members = std::move(members);
+}
+
+/// As ExcludePatterns takes them: name by name.
+std::string mistake_of_path_pattern(std::string_view pattern) {
+  bool has_name = false;
+  while (!pattern.empty()) {
+    const std::string_view name = pattern.substr(0, pattern.find('/'));
+    if (name == "." || name == "..") return "goes through . or ..";
+    if (auto mistake = mistake_of_pattern(name); !mistake.empty()) return mistake;
+    has_name = has_name || !name.empty();
+    pattern.remove_prefix(std::min(name.size() + 1, pattern.size()));
+  }
+  return has_name ? "" : "names nothing";
+}
+
+void read_exclude(const Setting& setting, std::vector<std::string>& to) {
+  const auto items = setting.items();
+  if (!items) return;
+  std::vector<std::string> patterns;
+  for (const Setting& item : *items) {
+    const auto pattern = item.text();
+    if (!pattern) continue;
+    if (const auto mistake = mistake_of_path_pattern(*pattern); !mistake.empty()) {
+      item.refuse(fmt::format("{} {}", quoted(*pattern), mistake),
+                  "a name at any depth, such as \"*.swp\", or a path from source, such as \"/cache/[0-9]*\"");
+    }
+    patterns.push_back(*pattern);
+  }
+  to = std::move(patterns);
+}
+
+void read_judge(const Setting& setting) {
+  const auto name = setting.text();
+  if (!name || *name == "fixed") return;
+  if (*name == "sequential") {
+    setting.refuse("\"sequential\" comes with a later version", "write \"fixed\", or leave the key out");
+  } else {
+    setting.refuse(quoted(*name) + " is no judge", "write \"fixed\", or leave the key out");
+  }
+}
+
+using Application = ApplicationSettings;
+
+constexpr Key<Application> kApplicationKeys[] = {
+    {"source", R"("/srv/staging/shop")", [](const Setting& at, Application& to) { at.read_path(to.source); }, true},
+    {"exclude", R"(["*.swp", ".git"])", [](const Setting& at, Application& to) { read_exclude(at, to.exclude); }},
+    {"hosts", R"(["web-*"])", [](const Setting& at, Application& to) { read_group(at, to.hosts); }},
+    {"canary", R"(["label:canary"])", [](const Setting& at, Application& to) { read_group(at, to.canary); }},
+    {"proxies", R"(["label:proxy"])", [](const Setting& at, Application& to) { read_group(at, to.proxies); }},
+    {"judge", R"("fixed")", [](const Setting& at, Application&) { read_judge(at); }},
+    {"wait", R"("20s")", [](const Setting& at, Application& to) { at.read_duration(to.fixed.wait, 1s, kDay); }},
+    {"threshold", "10.0", [](const Setting& at, Application& to) { at.read_number(to.fixed.threshold, 1, 1e6); }},
+    {"floor", "0.1", [](const Setting& at, Application& to) { at.read_number(to.fixed.floor, 0, 1e6); }},
+    {"hosts_over", "2", [](const Setting& at, Application& to) { at.read_whole(to.fixed.hosts_over, 0, 1'000'000); }},
+    {"baseline_min", R"("60s")",
+     [](const Setting& at, Application& to) { at.read_duration(to.fixed.baseline_min, 1s, limits::kLedgerCoarse); }},
+    {"silence_max", R"("3s")",
+     [](const Setting& at, Application& to) {
+       at.read_duration(to.fixed.silence_max, 1s, limits::kReportedSecondsKept);
+     }},
+    {"min_canaries", "2", [](const Setting& at, Application& to) { at.read_whole(to.min_canaries, 0, 1'000'000); }},
+    {"max_in_flight", R"("10%")",
+     [](const Setting& at, Application& to) { at.read_share(to.max_in_flight.count, to.max_in_flight.percent); }},
+    {"failure_limit", R"("5%")",
+     [](const Setting& at, Application& to) { at.read_share(to.failure_limit.count, to.failure_limit.percent); }},
+    {"step_deadline", R"("5m")",
+     [](const Setting& at, Application& to) { at.read_duration(to.step_deadline, 1s, kDay); }},
+    {"hold_limit", R"("30m")", [](const Setting& at, Application& to) { at.read_duration(to.hold_limit, 1s, kWeek); }},
+    {"on_inconclusive", R"("hold")",
+     [](const Setting& at, Application& to) {
+       at.read_choice(to.on_inconclusive, {{"hold", OnInconclusive::hold}, {"abort", OnInconclusive::abort}});
+     }},
+    {"on_hold_end", R"("abort")",
+     [](const Setting& at, Application& to) {
+       at.read_choice(to.on_hold_end, {{"abort", OnHoldEnd::abort}, {"keep", OnHoldEnd::keep}});
+     }},
+    {"on_canary_lost", R"("fail")",
+     [](const Setting& at, Application& to) {
+       at.read_choice(to.on_canary_lost, {{"fail", OnCanaryLost::fail}, {"hold", OnCanaryLost::hold}});
+     }},
+    {"trust_after", R"("10m")",
+     [](const Setting& at, Application& to) { at.read_duration(to.trust_after, 0s, kWeek); }},
+    {"delete_limit_percent", "30",
+     [](const Setting& at, Application& to) { at.read_number(to.delete_limit_percent, 0, 100); }},
+};
+
+void read_applications(const Setting& setting, ControllerSettings& to) {
+  const auto entries = setting.entries();
+  if (!entries) return;
+  for (const auto& [name, table] : *entries) {
+    if (!is_plain_name(name, limits::kApplicationNameBytesMax)) {
+      table.refuse("is no application's name",
+                   fmt::format("letters, digits, '.', '-' and '_', not first '.' or '-', at most {} bytes",
+                               limits::kApplicationNameBytesMax));
+      continue;
+    }
+    Application& application = to.applications[name];
+    application.name = name;
+    read_keys(table, kApplicationKeys, application);
+    if (application.hosts.members.empty()) {
+      table.refuse_keys({"hosts"}, "is empty: the application runs nowhere", "leave the key out for every host");
+    }
+    if (!application.source.empty() && settings::lies_in(to.state_dir, application.source)) {
+      table.refuse_keys({"source"},
+                        fmt::format("state_dir {} lies in {}: releases would hold the daemon's keys",
+                                    quoted(to.state_dir), quoted(application.source)),
+                        "name a folder of the application alone");
+    }
+  }
+}
+
+/// "" is for the daemon's user alone.
+void read_operators_group(const Setting& setting, ControllerSettings& to) {
+  const auto group = setting.any_text();
+  if (!group) return;
+  if (!group->empty() && !is_plain_name(*group, 32)) {
+    setting.refuse(quoted(*group) + " is no group's name",
+                   "a group of this machine, or \"\" for the daemon's user only");
+  }
+  to.operators_group = *group;
+}
+
+void read_listen(const Setting& setting, ControllerSettings& to) {
+  const auto address = setting.text();
+  if (!address) return;
+  const bool good = *address == "*" || address->find_first_not_of(
+                                           "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                           "0123456789.-_:[]%") == std::string::npos;
+  if (!good) {
+    setting.refuse(quoted(*address) + " is no address",
+                   "\"*\" for all, or an address or a network interface of this machine");
+  }
+  to.listen = *address;
+}
+
+using Daemon = ControllerSettings;
+
+// The applications come last: they are checked against what stands above them.
+constexpr Key<Daemon> kKeys[] = {
+    {"state_dir", R"("/var/lib/serin")", [](const Setting& at, Daemon& to) { at.read_path(to.state_dir); }},
+    {"run_dir", R"("/run/serin")", [](const Setting& at, Daemon& to) { at.read_path(to.run_dir); }},
+    {"operators_group", R"("serin-operators")", read_operators_group},
+    {"listen", R"("*")", read_listen},
+    {"orders_port", "4700", [](const Setting& at, Daemon& to) { at.read_whole(to.orders_port, 1, 65'535); }},
+    {"content_port", "4701", [](const Setting& at, Daemon& to) { at.read_whole(to.content_port, 1, 65'535); }},
+    {"heartbeat", R"("2s")", [](const Setting& at, Daemon& to) { at.read_duration(to.heartbeat, 100ms, 1min); }},
+    {"lease", R"("30s")", [](const Setting& at, Daemon& to) { at.read_duration(to.lease, 300ms, 1h); }},
+    {"announce", R"(["/usr/local/bin/tell-chat", "--room", "ops"])",
+     [](const Setting& at, Daemon& to) { at.read_argv(to.announce); }},
+    {"log_level", R"("info")",
+     [](const Setting& at, Daemon& to) {
+       at.read_choice<std::string>(
+           to.log_level,
+           {{"trace", "trace"}, {"debug", "debug"}, {"info", "info"}, {"warning", "warning"}, {"error", "error"}});
+     }},
+    {"application", "[application.NAME]", read_applications},
+};
+
+void check_daemon(const Setting& file, const Daemon& daemon) {
+  if (daemon.orders_port == daemon.content_port) {
+    file.refuse_keys({"content_port", "orders_port"},
+                     fmt::format("{} is the port of both sockets", daemon.content_port), "two different ports");
+  }
+  if (daemon.lease < 3 * daemon.heartbeat) {
+    file.refuse_keys({"lease", "heartbeat"},
+                     fmt::format("a lease of {} is less than 3 heartbeats of {}: one lost message makes a host silent",
+                                 duration_text(daemon.lease), duration_text(daemon.heartbeat)),
+                     fmt::format("lease = \"{}\" or more", duration_text(3 * daemon.heartbeat)));
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> known_controller_keys() {
+  std::vector<std::string> keys;
+  for (const auto& key : kKeys) {
+    if (key.name != "application") keys.emplace_back(key.name);
+  }
+  for (const auto& key : kApplicationKeys) keys.push_back(fmt::format("application.NAME.{}", key.name));
+  return keys;
+}
+
+Result<ControllerSettings> parse_controller_settings(std::string_view toml, const std::string& file) {
+  auto table = settings::parse_toml(toml, file);
+  if (!table) return std::unexpected(table.error());
+  const settings::Value value{.line = 1, .data = std::move(*table)};
+  settings::Mistakes mistakes(file, known_controller_keys());
+  const Setting top(value, mistakes);
+  ControllerSettings daemon;
+  settings::read_keys(top, kKeys, daemon);
+  check_daemon(top, daemon);
+  if (!mistakes.empty()) return std::unexpected(mistakes.error());
+  return daemon;
+}
+
+}  // namespace serin::controller

@@ -1,0 +1,178 @@
+#include "controller/publish/content_socket.h"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <list>
+#include <thread>
+
+#include "controller/publish/request_queue.h"
+#include "protocol/limits.h"
+#include "protocol/posix/mailbox.h"
+
+namespace serin::publish {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kOpenFilesMax = 64;
+/// Messages that wait for one slow reader: at most 16 MiB of parts.
+constexpr int kAnswersWaitingMax = 64;
+constexpr int kRequestsPerTurn = 256;
+constexpr int kAnswersPerTurn = 64;
+constexpr auto kFullAgain = 2ms;  ///< until a full connection is tried again
+constexpr auto kIdle = 1'000ms;
+constexpr std::uint32_t kBusyRetryMs = 50;
+
+/// The objects that were read last, open.
+class OpenObjects {
+ public:
+  explicit OpenObjects(posix::ObjectReader store) : store_(std::move(store)) {}
+
+  /// Valid until the next call.
+  Result<const posix::ObjectReader::Opened*> find(const ObjectId& id) {
+    for (auto entry = open_.begin(); entry != open_.end(); ++entry) {
+      if (entry->first != id) continue;
+      open_.splice(open_.begin(), open_, entry);
+      return &open_.front().second;
+    }
+    auto opened = store_.open(id);
+    if (!opened) return std::unexpected(opened.error());
+    open_.emplace_front(id, std::move(*opened));
+    if (open_.size() > kOpenFilesMax) open_.pop_back();
+    return &open_.front().second;
+  }
+
+ private:
+  posix::ObjectReader store_;
+  std::list<std::pair<ObjectId, posix::ObjectReader::Opened>> open_;
+};
+
+/// Reads `length` bytes at `offset`; fewer only when reading fails.
+std::size_t read_at(int fd, std::uint64_t offset, char* bytes, std::size_t length) {
+  std::size_t done = 0;
+  while (done < length) {
+    const ssize_t got = ::pread(fd, bytes + done, length - done, static_cast<off_t>(offset + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    done += static_cast<std::size_t>(got);
+  }
+  return done;
+}
+
+Frames answer(std::uint64_t request, Message message) {
+  return encode({.header = {.protocol = limits::kProtocolNewest, .reply_to = request}, .message = std::move(message)});
+}
+
+}  // namespace
+
+struct ContentSocket::Parts {
+  Parts(posix::ServerSocket with_socket, posix::ObjectReader store)
+      : socket(std::move(with_socket)), objects(std::move(store)), buffer(limits::kChunkBytes) {
+    endpoint = socket.endpoint();
+    thread = std::jthread([this](const std::stop_token& token) { run(token); });
+  }
+  ~Parts() {
+    thread.request_stop();
+    stop.signal();
+  }
+  Parts(const Parts&) = delete;
+  Parts& operator=(const Parts&) = delete;
+
+  void run(const std::stop_token& token) {
+    while (!token.stop_requested()) {
+      const auto timeout = !queue.waits() && !queue.empty() ? 0ms : queue.waits() ? kFullAgain : kIdle;
+      posix::wait_readable({socket.fd(), stop.fd()}, timeout);
+      take_requests();
+      queue.let_go();
+      for (int i = 0; i < kAnswersPerTurn; ++i) {
+        auto request = queue.next();
+        if (!request) break;
+        serve(std::move(*request));
+      }
+    }
+  }
+
+  void take_requests() {
+    for (int i = 0; i < kRequestsPerTurn; ++i) {
+      auto received = socket.receive();
+      if (!received) return;
+      const auto envelope = decode(received->header, received->body);
+      const auto* get = envelope ? std::get_if<GetObject>(&envelope->message) : nullptr;
+      if (get == nullptr) {
+        // No answer: it would be one to a peer that speaks something else, and each bad message costs it a good one.
+        ++refused;
+        continue;
+      }
+      ++requests;
+      RequestQueue::Request request{std::move(received->connection), envelope->header.request, *get};
+      if (!queue.push(request)) refuse(request, RefusalReason::busy);
+    }
+  }
+
+  void serve(RequestQueue::Request request) {
+    const auto object = objects.find(request.get.object);
+    if (!object) return refuse(request, RefusalReason::absent);
+    const std::uint64_t size = (*object)->bytes;
+    if (request.get.offset > size) return refuse(request, RefusalReason::invalid);
+    const auto length =
+        static_cast<std::size_t>(std::min<std::uint64_t>(request.get.length, size - request.get.offset));
+    // A file that cannot be read to the size it has is as good as absent: the puller says so, and the operator sees it.
+    if (read_at((*object)->fd.get(), request.get.offset, buffer.data(), length) != length) {
+      return refuse(request, RefusalReason::absent);
+    }
+    const auto sent = socket.send(
+        request.connection,
+        answer(request.id,
+               ObjectPart{.object = request.get.object, .offset = request.get.offset, .object_bytes = size}),
+        {buffer.data(), length});
+    if (sent == posix::Sent::peer_gone) queue.forget(request.connection);
+    if (sent == posix::Sent::queue_full) return queue.put_back(std::move(request));
+    if (sent == posix::Sent::yes) bytes += length;
+  }
+
+  void refuse(const RequestQueue::Request& request, RefusalReason reason) {
+    ++refused;
+    // A peer that does not even take a refusal asks again after its own time.
+    socket.send(request.connection, answer(request.id, ObjectRefused{.object = request.get.object,
+                                                                     .offset = request.get.offset,
+                                                                     .reason = reason,
+                                                                     .retry_ms = kBusyRetryMs}));
+  }
+
+  posix::ServerSocket socket;
+  OpenObjects objects;
+  std::vector<char> buffer;
+  RequestQueue queue;
+  std::string endpoint;
+  posix::WakeUp stop;
+  std::atomic<std::uint64_t> requests{0}, bytes{0}, refused{0};
+  std::jthread thread;  ///< the last member: it uses the others
+};
+
+ContentSocket::ContentSocket(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+ContentSocket::ContentSocket(ContentSocket&&) noexcept = default;
+ContentSocket& ContentSocket::operator=(ContentSocket&&) noexcept = default;
+ContentSocket::~ContentSocket() = default;
+
+Result<ContentSocket> ContentSocket::start(posix::LinkContext& context, const Options& options,
+                                           posix::ObjectReader store) {
+  auto socket = posix::ServerSocket::bind(context, {.endpoint = options.endpoint,
+                                                    .curve = options.keys,
+                                                    .frame_bytes_max = limits::kContentFrameBytesMax,
+                                                    .high_water_mark = kAnswersWaitingMax});
+  if (!socket) return std::unexpected(socket.error());
+  return ContentSocket(std::make_unique<Parts>(std::move(*socket), std::move(store)));
+}
+
+std::string ContentSocket::endpoint() const {
+  return parts_->endpoint;
+}
+
+ContentSocket::Counters ContentSocket::counters() const {
+  return {.requests = parts_->requests, .bytes = parts_->bytes, .refused = parts_->refused};
+}
+
+}  // namespace serin::publish
