@@ -46,7 +46,7 @@ echo four >"$FLEET/staging/index"
 expect_exit 4 serin deploy -m "fourth release"
 expect_exit 5 serin deploy --force -m "no time"
 expect_exit 0 serin deploy --force --yes -m "no time"
-expect_all_live 4
+expect_all_live 5
 
 # A CLI that is killed changes nothing: the deployment lives in the daemon. --json gives a document a line.
 echo five >"$FLEET/staging/index"
@@ -68,4 +68,4 @@ status=0
 wait "$cli" || status=$?
 ((status == 3)) || fail "exit $status after Ctrl-C instead of 3: $(cat "$FLEET/interrupted.out")"
 grep -q "aborted by" "$FLEET/interrupted.out" || fail "$(cat "$FLEET/interrupted.out")"
-expect_all_live 4
+expect_all_live 5
