@@ -74,6 +74,18 @@ TEST(Check, seconds_of_a_report_ascend_and_are_at_most_those_that_are_kept) {
   EXPECT_EQ(refusal_of(Report{.applications = {counts_of(seconds)}}), "report: more seconds than a report may hold");
 }
 
+TEST(Check, an_operator_waits_at_most_a_year) {
+  using std::chrono::milliseconds;
+  const std::int64_t most = milliseconds(limits::kOperatorWaitMax).count();
+  EXPECT_TRUE(pass(OperatorRequest{.wait_ms = -1})) << "as configured";
+  EXPECT_TRUE(pass(OperatorRequest{.wait_ms = 0}));
+  EXPECT_TRUE(pass(OperatorRequest{.wait_ms = most}));
+  for (const std::int64_t wait_ms : {most + 1, INT64_MAX, std::int64_t{-2}, INT64_MIN}) {
+    EXPECT_EQ(refusal_of(OperatorRequest{.wait_ms = wait_ms}),
+              "operator_request: a wait of more than 366 days, or none");
+  }
+}
+
 TEST(Check, parts_of_objects_are_within_the_bounds) {
   EXPECT_TRUE(pass(GetObject{.offset = limits::kObjectBytesMax, .length = limits::kChunkBytes}));
   EXPECT_EQ(refusal_of(GetObject{.length = 0}), "get_object: a part of a bad length");
