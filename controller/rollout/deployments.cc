@@ -101,6 +101,9 @@ void finish(ControllerState& state, const ApplicationName& application, Now now,
     } else if (before != Trust::trusted) {
       set_trust(state, application, rollout.release, Trust::forced, now, turn);
     }
+  } else if (const KnownRelease* wanted = controller::wanted_release(state, application);
+             wanted != nullptr && wanted->release.number == rollout.release) {
+    // The wanted release was deployed once more: what ended this says nothing of it.
   } else if (rollout.ending != Ending::superseded && !rollout.rollback) {
     set_trust(state, application, rollout.release, Trust::rejected, now, turn);
   }
@@ -150,6 +153,22 @@ void store_samples(ControllerState& state, ActiveDeployment& active, Now now, Tu
   if (!rows.samples.empty()) turn.record(std::move(rows));
 }
 
+/// Its live release is loaded. Pulling and staging the next one changes nothing of that.
+bool runs_what_is_live(const ApplicationStatus& status) {
+  switch (status.state) {
+    case HostState::pulling:
+    case HostState::staged:
+    case HostState::loaded:
+    case HostState::taken_back:
+      return true;
+    case HostState::unknown:
+    case HostState::switching:
+    case HostState::broken:
+      return false;
+  }
+  return false;
+}
+
 void ripen_trust(ControllerState& state, Now now, Turn& turn) {
   for (const auto& [application, settings] : state.settings.applications) {
     const KnownRelease* wanted = controller::wanted_release(state, application);
@@ -167,7 +186,7 @@ void refresh_trust(ControllerState& state, const ApplicationName& application, c
   bool trusted = false;
   if (known != nullptr) {
     const auto status = known->applications.find(application);
-    if (status != known->applications.end() && status->second.state == HostState::loaded) {
+    if (status != known->applications.end() && runs_what_is_live(status->second)) {
       const KnownRelease* live = controller::find_release(state, application, status->second.live_release);
       trusted = live != nullptr && live->trust == Trust::trusted;
     }
@@ -211,7 +230,7 @@ std::uint64_t request_number(const OrderId& id) {
 
 void send_order(const ControllerState& state, const HostName& host, Order order, Turn& turn) {
   const fleet::Host* known = state.roster.find(host);
-  if (known == nullptr || !known->session) return;
+  if (known == nullptr || !known->session || known->presence == fleet::Presence::conflict) return;
   Envelope envelope{.header = {.protocol = limits::kProtocolNewest,
                                .session = known->session->id,
                                .request = request_number(order.id),
