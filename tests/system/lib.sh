@@ -132,9 +132,9 @@ run_applications() {
       for ((i = 1; i <= FLEET_HOSTS; i++)); do
         dir="$FLEET/hosts/$(printf 'web-%02d' "$i")"
         if [ -e "$dir/live/broken" ]; then
-          printf 'ERROR cannot serve\nERROR cannot serve\nGET / 500\n' >>"$dir/app.log"
+          printf 'ERROR cannot serve\nERROR cannot serve\nGET / 500\n' >>"$dir/app.log" 2>/dev/null || true
         else
-          printf 'GET / 200\nGET /cart 200\n' >>"$dir/app.log"
+          printf 'GET / 200\nGET /cart 200\n' >>"$dir/app.log" 2>/dev/null || true
         fi
       done
       read -r -t 0.2 <> <(:) || true
