@@ -60,7 +60,8 @@ expect_exit 3 serin abort --json
 while read -r line; do jq -e . <<<"$line" >/dev/null || fail "no JSON: $line"; done <<<"$OUTPUT"
 
 # Ctrl-C takes it back and shows it to its end.
-serin deploy --wait 60s -m "sixth release" >"$FLEET/interrupted.out" 2>&1 &
+# (A job in the background of a script ignores SIGINT, unless it is told not to.)
+env --default-signal=INT "$SERIN_BIN/serin" --run-dir "$FLEET/run" deploy --wait 60s -m "sixth release" >"$FLEET/interrupted.out" 2>&1 &
 cli=$!
 wait_until 100 phase_is soaking
 kill -INT "$cli"
