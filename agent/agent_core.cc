@@ -25,6 +25,12 @@ bool due(const std::optional<SteadyTime>& last, Now now) {
   return !last || now.steady - *last >= kLogAgainAfter;
 }
 
+/// A switch is between the two, or has begun: seconds on both sides are not of one release.
+bool loads(const ApplicationStatus& before, const ApplicationStatus& after) {
+  return before.live_release != after.live_release || before.live_root != after.live_root ||
+         before.state == HostState::switching || after.state == HostState::switching;
+}
+
 }  // namespace
 
 AgentCore::AgentCore(const AgentSettings& settings, Identity identity, std::uint64_t seed, Now now)
@@ -78,6 +84,7 @@ void AgentCore::send_hello(Now now, Effects& effects) {
              .wall_ms = now.wall.time_since_epoch().count(),
              .applications = statuses(now)},
        effects);
+  hello_request_ = newest_request_;
 }
 
 void AgentCore::send_heartbeat(Now now, Effects& effects) {
@@ -175,11 +182,13 @@ Effects AgentCore::on_message(const Envelope& envelope, Now now) {
   Effects effects;
   last_heard_ = now.steady;
   if (const auto* welcome = std::get_if<Welcome>(&envelope.message)) {
-    take_welcome(*welcome, now, effects);
+    // The answer to an older hello gives a session that is none any more.
+    if (envelope.header.reply_to == hello_request_) take_welcome(*welcome, now, effects);
     return effects;
   }
   if (std::holds_alternative<Resync>(envelope.message)) {
-    if (link_ == Link::ready || link_ == Link::greeting) {
+    // One for each message of the old session comes; what was sent before the newest hello is answered by that.
+    if (link_ == Link::ready && envelope.header.reply_to > hello_request_) {
       link_ = Link::greeting;
       link_since_ = now.steady;
       send_hello(now, effects);
@@ -283,9 +292,7 @@ Effects AgentCore::on_status(const ApplicationStatus& status, Now now) {
   Effects effects;
   Application& application = applications_.at(status.application);
   if (application.status == status) return effects;
-  if (application.status.live_release != status.live_release || application.status.state != status.state) {
-    application.live_since = now.steady;
-  }
+  if (loads(application.status, status)) application.live_since = now.steady;
   application.status = status;
   if (link_ == Link::ready) send_heartbeat(now, effects);
   return effects;

@@ -119,6 +119,7 @@ class AgentCore {
   std::size_t key_ = 0;
   std::uint64_t session_ = 0;
   std::uint64_t newest_request_ = 0;
+  std::uint64_t hello_request_ = 0;  ///< of the newest hello
   HostName host_;
   std::uint16_t content_port_ = 0;
   Duration heartbeat_{limits::kHeartbeat};

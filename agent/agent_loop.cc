@@ -157,7 +157,6 @@ struct AgentLoop::Parts {
         if (!news->trouble.empty() && troubles[name] != news->trouble) spdlog::error("{}: {}", name, news->trouble);
         if (!news->trouble.empty()) troubles[name] = news->trouble;
         if (news->outcome) {
-          if (news->outcome->step == "open") news->outcome->output = troubles[name];
           spdlog::info("{}: order {}.{}: {}{}", name, news->outcome->order.deployment, news->outcome->order.sequence,
                        name_of(news->outcome->result),
                        news->outcome->step.empty()

@@ -40,6 +40,7 @@ struct PendingBuild {
 struct CatchUp {
   OrderId order;
   SteadyTime since{};
+  std::uint64_t session = 0;  ///< of the host, in which the failures were counted
   std::uint32_t failures = 0;
   std::optional<SteadyTime> not_before;  ///< after a failure
 };

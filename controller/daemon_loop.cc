@@ -5,8 +5,8 @@
 
 #include <charconv>
 #include <csignal>
-#include <deque>
 
+#include "controller/commit_queue.h"
 #include "controller/controller_core.h"
 #include "controller/operate/announce_process.h"
 #include "controller/operate/operator_socket.h"
@@ -85,11 +85,7 @@ struct DaemonLoop::Parts {
   std::optional<publish::ContentSocket> content;
   std::optional<operate::OperatorSocket> operators;
 
-  // Rows gathered in this turn of the loop, and the effects that wait for commits
-  std::vector<Record> gathered_records;
-  std::vector<Effect> gathered_effects;
-  std::deque<std::pair<std::uint64_t, std::vector<Effect>>> waiting;
-  std::uint64_t newest_job = 0;
+  CommitQueue queue;
   SteadyTime next_tick{};
   std::uint64_t malformed = 0;
   bool stop = false;
@@ -97,21 +93,12 @@ struct DaemonLoop::Parts {
   [[nodiscard]] Now now() const { return {posix::anchored_time(anchor), posix::wall_time()}; }
 
   void gather(Turn turn) {
-    if (turn.records.empty()) {
-      for (Effect& effect : turn.effects) perform(effect);
-      return;
-    }
-    std::move(turn.records.begin(), turn.records.end(), std::back_inserter(gathered_records));
-    std::move(turn.effects.begin(), turn.effects.end(), std::back_inserter(gathered_effects));
+    for (const Effect& effect : queue.add(std::move(turn))) perform(effect);
   }
 
   /// All rows of this turn of the loop in one transaction.
   void commit_gathered() {
-    if (gathered_records.empty()) return;
-    waiting.emplace_back(++newest_job, std::move(gathered_effects));
-    store.post(newest_job, std::move(gathered_records));
-    gathered_records.clear();
-    gathered_effects.clear();
+    if (auto job = queue.next_job()) store.post(job->id, std::move(job->records));
   }
 
   void take_store_news() {
@@ -123,11 +110,7 @@ struct DaemonLoop::Parts {
       }
       if (!core.state().read_only.empty()) spdlog::info("the database stores again");
       core.set_read_only({});
-      while (!waiting.empty() && waiting.front().first <= news->job) {
-        const auto effects = std::move(waiting.front().second);
-        waiting.pop_front();
-        for (const Effect& effect : effects) perform(effect);
-      }
+      for (const Effect& effect : queue.committed(news->job)) perform(effect);
     }
   }
 

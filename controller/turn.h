@@ -51,8 +51,8 @@ struct Announce {
 };
 using Effect = std::variant<SendToHost, TellClient, StartBuild, AdmitKey, RefuseKey, ReadHistory, Announce>;
 
-/// What one event came to: rows to commit, then effects to carry out in order, never before the rows are durable.
-/// A turn without rows may be carried out at once.
+/// What one event came to: rows to commit, then effects to carry out in order, never before the rows that they rest on
+/// are durable (commit_queue.h).
 struct Turn {
   std::vector<Record> records;
   std::vector<Effect> effects;

@@ -108,7 +108,7 @@ struct Report {
   std::string run;  ///< of the counter: a new run starts its sequence at 1
   std::uint64_t sequence = 0;
   std::int64_t clock_ms = 0;
-  std::vector<ApplicationCounts> applications;
+  std::vector<ApplicationCounts> applications;  ///< one several times where its gap changes
   friend bool operator==(const Report&, const Report&) = default;
 };
 

@@ -55,6 +55,10 @@ void take_hello(ControllerState& state, const Origin& from, const Hello& hello, 
   const auto outcome = state.roster.hello(from.host, hello, from.connection, from.address, state.next_session, now);
   if (!outcome.welcome) {
     answer(from, 0, request, Problem{outcome.refusal}, turn);
+    if (state.roster.find(from.host) == nullptr) return;  // revoked: it went when it was
+    // In conflict it gets no work: which of the two would do it?
+    move_rollouts_of(state, from.host, now, turn,
+                     [&](const ApplicationStatus&) -> rollout::Event { return rollout::HostGone{from.host}; });
     return;
   }
   if (outcome.session == state.next_session) ++state.next_session;
@@ -106,30 +110,38 @@ void take_report(ControllerState& state, const Origin& from, const Report& repor
   for (auto& [application, row] : rows) turn.record(std::move(row));
 }
 
+/// What an outcome says of the host, until its next heartbeat says more.
+void note_outcome(ApplicationStatus& status, const Outcome& outcome) {
+  if (outcome.order < status.last_order) return;  // it was sent again: the host has gone on since
+  status.last_order = outcome.order;
+  status.live_release = outcome.live_release;
+  status.live_root = outcome.live_root;
+  switch (outcome.result) {
+    case StepResult::staged:
+      status.state = HostState::staged;
+      break;
+    case StepResult::loaded:
+      status.state = HostState::loaded;
+      status.live_for_ms = 0;
+      break;
+    case StepResult::taken_back:
+      status.state = HostState::taken_back;
+      status.live_for_ms = 0;
+      break;
+    case StepResult::broken:
+      status.state = HostState::broken;
+      break;
+    case StepResult::unchanged:
+    case StepResult::discarded:
+    case StepResult::unknown:
+      break;
+  }
+}
+
 void take_outcome(ControllerState& state, const Origin& from, const Outcome& outcome, const Header& header, Now now,
                   Turn& turn) {
   if (ApplicationStatus* status = state.roster.application(from.host, outcome.application); status != nullptr) {
-    status->live_release = outcome.live_release;
-    status->live_root = outcome.live_root;
-    status->last_order = std::max(status->last_order, outcome.order);
-    switch (outcome.result) {
-      case StepResult::staged:
-        status->state = HostState::staged;
-        break;
-      case StepResult::loaded:
-        status->state = HostState::loaded;
-        break;
-      case StepResult::taken_back:
-        status->state = HostState::taken_back;
-        break;
-      case StepResult::broken:
-        status->state = HostState::broken;
-        break;
-      case StepResult::unchanged:
-      case StepResult::discarded:
-      case StepResult::unknown:
-        break;
-    }
+    note_outcome(*status, outcome);
   }
   const auto active = state.active.find(outcome.application);
   if (active != state.active.end() && active->second.rollout.id == outcome.order.deployment) {
@@ -141,23 +153,37 @@ void take_outcome(ControllerState& state, const Origin& from, const Outcome& out
   answer(from, header.session, header.request, OutcomeReply{outcome.application, outcome.order}, turn);
 }
 
+/// The order with this request number that the host still owes an answer, and what it asks for.
+std::optional<std::pair<ApplicationName, OrderId>> find_order(const ControllerState& state, const HostName& host,
+                                                              std::uint64_t request) {
+  for (const auto& [application, active] : state.active) {
+    const auto index = active.index_of.find(host);
+    if (index == active.index_of.end()) continue;
+    const OrderId order{active.rollout.id, active.rollout.hosts[index->second].sequence};
+    if (rollout::request_number(order) == request) return std::pair{application, order};
+  }
+  for (const auto& [key, catching_up] : state.catching_up) {
+    if (key.first != host || rollout::request_number(catching_up.order) != request) continue;
+    return std::pair{key.second, catching_up.order};
+  }
+  return std::nullopt;
+}
+
 /// A host that could not even read an order names it by its request number.
 void take_problem(ControllerState& state, const Origin& from, const Problem& problem, std::uint64_t request, Now now,
                   Turn& turn) {
-  for (const auto& [application, active] : state.active) {
-    const auto index = active.index_of.find(from.host);
-    if (index == active.index_of.end()) continue;
-    const rollout::PlanHost& host = active.rollout.hosts[index->second];
-    const OrderId order{active.rollout.id, host.sequence};
-    if (rollout::request_number(order) != request) continue;
-    const Outcome refused{.application = application,
-                          .order = order,
-                          .action = host.ordered,
-                          .result = StepResult::unchanged,
-                          .step = "read the order",
-                          .output = problem.text};
-    rollout::move_rollout(state, ApplicationName{application}, rollout::HostFinished{from.host, refused}, now, turn);
-    return;
+  const auto found = find_order(state, from.host, request);
+  if (!found) return;
+  const auto& [application, order] = *found;
+  const Outcome refused{.application = application,
+                        .order = order,
+                        .result = StepResult::unchanged,
+                        .step = "read the order",
+                        .output = problem.text};
+  if (state.active.contains(application)) {
+    rollout::move_rollout(state, application, rollout::HostFinished{from.host, refused}, now, turn);
+  } else {
+    rollout::catch_up_outcome(state, from.host, refused, now);
   }
 }
 

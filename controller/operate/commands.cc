@@ -59,15 +59,16 @@ Result<ApplicationName> choose_application(const ControllerState& state, const A
 /// What holds the application now; empty: nothing.
 std::string lock_text(const ControllerState& state, const ApplicationName& application, Now now) {
   if (const auto build = state.building.find(application); build != state.building.end()) {
-    return fmt::format("{} is building a release of {} (for {})", build->second.owner, application,
-                       age_text(now.wall - build->second.since));
+    return fmt::format("{} is building a release of {} (begun {})", build->second.owner, application,
+                       ago_text(now.wall - build->second.since));
   }
   const auto active = state.active.find(application);
   if (active == state.active.end()) return {};
   const rollout::Rollout& rollout = active->second.rollout;
-  return fmt::format("{}'s deployment of {} r{} is {} (since {}, started {} ago): {}", rollout.owner, application,
-                     rollout.release, name_of(rollout.phase), age_text(now.steady - rollout.phase_since),
-                     age_text(now.wall - rollout.started_wall), printable(rollout.message, 120));
+  return fmt::format("{}'s deployment of {} r{} is {} (for {}, started {}): {}", rollout.owner, application,
+                     rollout.release, name_of(rollout.phase),
+                     duration_text(std::chrono::floor<std::chrono::seconds>(now.steady - rollout.phase_since)),
+                     ago_text(now.wall - rollout.started_wall), printable(rollout.message, 120));
 }
 
 bool refuse_when_read_only(const ControllerState& state, const Client& client, Turn& turn) {

@@ -176,12 +176,12 @@ std::string application_headline(const ControllerState& state, const Application
   const KnownRelease* wanted = controller::wanted_release(state, application);
   if (wanted == nullptr) return fmt::format("{}: nothing is released yet", application);
   const auto age = now.wall - WallTime{std::chrono::seconds{wanted->release.created_s}};
-  return fmt::format("{}: r{} ({}) is released{}; built by {} {} ago: {}", application, wanted->release.number,
+  return fmt::format("{}: r{} ({}) is released{}; built by {} {}: {}", application, wanted->release.number,
                      wanted->release.root.brief(),
                      wanted->trust == controller::Trust::trusted
                          ? ""
                          : fmt::format(" ({}: not yet trusted as a baseline)", name_of(wanted->trust)),
-                     wanted->release.author, age_text(age), printable(wanted->release.message, 120));
+                     wanted->release.author, ago_text(age), printable(wanted->release.message, 120));
 }
 
 }  // namespace
@@ -307,9 +307,9 @@ OperatorEvent render_diff(const release::BuildResult& built, const ApplicationNa
   constexpr std::size_t kLinesShown = 20;
   const DiffSummary& sum = built.summary;
   std::string text =
-      fmt::format("{}: {} changed, {} added, {} removed against {} ({} of new content; {} files, {} in all)",
-                  application, sum.changed, sum.added, sum.removed, release_text(base), bytes_text(sum.bytes),
-                  built.files, bytes_text(built.bytes));
+      fmt::format("{}: {} changed, {} added, {} removed{} ({} of new content; {} files, {} in all)", application,
+                  sum.changed, sum.added, sum.removed, base == 0 ? "" : fmt::format(" against r{}", base),
+                  bytes_text(sum.bytes), built.files, bytes_text(built.bytes));
   Json changes = Json::array();
   std::size_t shown = 0;
   for (const PathChange& change : built.changes) {

@@ -6,6 +6,7 @@
 
 #include "controller/operate/render.h"
 #include "controller/rollout/evidence_window.h"
+#include "protocol/limits.h"
 #include "protocol/text.h"
 
 namespace serin::rollout {
@@ -101,6 +102,9 @@ void finish(ControllerState& state, const ApplicationName& application, Now now,
     } else if (before != Trust::trusted) {
       set_trust(state, application, rollout.release, Trust::forced, now, turn);
     }
+  } else if (const KnownRelease* wanted = controller::wanted_release(state, application);
+             wanted != nullptr && wanted->release.number == rollout.release) {
+    // The wanted release was deployed once more: what ended this says nothing of it.
   } else if (rollout.ending != Ending::superseded && !rollout.rollback) {
     set_trust(state, application, rollout.release, Trust::rejected, now, turn);
   }
@@ -150,6 +154,30 @@ void store_samples(ControllerState& state, ActiveDeployment& active, Now now, Tu
   if (!rows.samples.empty()) turn.record(std::move(rows));
 }
 
+/// Its live release is loaded. Pulling and staging the next one changes nothing of that.
+bool runs_what_is_live(const ApplicationStatus& status) {
+  switch (status.state) {
+    case HostState::pulling:
+    case HostState::staged:
+    case HostState::loaded:
+    case HostState::taken_back:
+      return true;
+    case HostState::unknown:
+    case HostState::switching:
+    case HostState::broken:
+      return false;
+  }
+  return false;
+}
+
+/// A report that comes late may still show a fail: the judge looks on in the later stages and while held, as long as
+/// the ledger has all seconds of the wait. Some of them alone would be another rate.
+bool is_judged(const Rollout& rollout, Now now) {
+  if (rollout.phase == Phase::soaking) return true;
+  if (!rollout.soak_from || rollout.phase == Phase::going_back || rollout.phase == Phase::finished) return false;
+  return now.steady - *rollout.soak_from < limits::kLedgerFine - std::chrono::seconds{10};
+}
+
 void ripen_trust(ControllerState& state, Now now, Turn& turn) {
   for (const auto& [application, settings] : state.settings.applications) {
     const KnownRelease* wanted = controller::wanted_release(state, application);
@@ -167,7 +195,7 @@ void refresh_trust(ControllerState& state, const ApplicationName& application, c
   bool trusted = false;
   if (known != nullptr) {
     const auto status = known->applications.find(application);
-    if (status != known->applications.end() && status->second.state == HostState::loaded) {
+    if (status != known->applications.end() && runs_what_is_live(status->second)) {
       const KnownRelease* live = controller::find_release(state, application, status->second.live_release);
       trusted = live != nullptr && live->trust == Trust::trusted;
     }
@@ -211,7 +239,7 @@ std::uint64_t request_number(const OrderId& id) {
 
 void send_order(const ControllerState& state, const HostName& host, Order order, Turn& turn) {
   const fleet::Host* known = state.roster.find(host);
-  if (known == nullptr || !known->session) return;
+  if (known == nullptr || !known->session || known->presence == fleet::Presence::conflict) return;
   Envelope envelope{.header = {.protocol = limits::kProtocolNewest,
                                .session = known->session->id,
                                .request = request_number(order.id),
@@ -272,7 +300,7 @@ void tick_deployments(ControllerState& state, Now now, Turn& turn) {
   for (const ApplicationName& application : applications) {
     move_rollout(state, application, TimePassed{}, now, turn);
     auto active = state.active.find(application);
-    if (active != state.active.end() && active->second.rollout.phase == Phase::soaking) {
+    if (active != state.active.end() && is_judged(active->second.rollout, now)) {
       judge::Verdict verdict = judge_now(state, active->second, now);
       if (verdict.answer != judge::Answer::undecided) {
         move_rollout(state, application, JudgeAnswered{std::move(verdict)}, now, turn);

@@ -46,12 +46,17 @@ judge::Verdict judge_now(const ControllerState& state, const ActiveDeployment& a
   // The second in which the last canary loaded is partly the old release's: the window begins with the next one.
   const std::int64_t from = second_of(*rollout.soak_from) + 1;
   const std::int64_t until = second_of(*rollout.soak_from + settings.wait) + 1;
+  const auto& recovering_until = rollout.progress.recovering_until;
+  const bool recovering = recovering_until && now.steady < *recovering_until;
   bool complete = true;
   std::vector<judge::CanaryEvidence> canaries;
   for (const PlanHost& host : rollout.hosts) {
     if (!rollout.stages[host.stage].judged || host.step != HostStep::loaded) continue;
-    complete = complete && reported_until(state, host.host, rollout.application, from, until);
     canaries.push_back(evidence_of(state, active, host, from, until));
+    if (reported_until(state, host.host, rollout.application, from, until)) continue;
+    complete = false;
+    // A host that is on its way back has the rest still with it: the few seconds that were stored are no rate.
+    if (recovering) canaries.back().after = {};
   }
   if (!complete && elapsed < settings.wait + settings.silence_max + std::chrono::seconds{1}) {
     return {};

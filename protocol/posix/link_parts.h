@@ -132,16 +132,6 @@ class Monitor {
   Socket events_;
 };
 
-/// The guard that a test takes away, to see that the probe notices.
-struct Guards {
-  bool enforce_domain = true;
-};
-
-/// Binds a socket with these options to a free loopback port and dials it with a random key. No error only when the
-/// Gatekeeper refused that key.
-Result<void> prove_that_strangers_are_refused(LinkContext& context, const ServerSocket::Options& options,
-                                              const Guards& guards);
-
 inline constexpr std::string_view kZapDomain = "serin";
 
 /// Without the "::ffff:" that a socket for both families puts before an IPv4 address.

@@ -4,6 +4,9 @@
 
 namespace serin::simulation {
 
+using rollout::Phase;
+using rollout::Rollout;
+
 void MemoryStore::commit(const std::vector<controller::Record>& records) {
   for (const controller::Record& record : records) {
     std::visit([this](const auto& row) { apply(row); }, record);
@@ -11,74 +14,108 @@ void MemoryStore::commit(const std::vector<controller::Record>& records) {
 }
 
 void MemoryStore::apply(const controller::StoreHost& row) {
-  state_.hosts.push_back(row.record);
+  hosts_[row.record.name] = row.record;
 }
 
 void MemoryStore::apply(const controller::RemoveHost& row) {
-  std::erase_if(state_.hosts, [&](const auto& host) { return host.name == row.name; });
+  hosts_.erase(row.name);
 }
 
 void MemoryStore::apply(const controller::StoreRelease& row) {
-  state_.releases[row.release.application][row.release.number] = {row.release, row.signed_release,
-                                                                  controller::Trust::untried};
+  releases_[row.release.application][row.release.number] = {row.release, row.signed_release,
+                                                            controller::Trust::untried};
 }
 
 void MemoryStore::apply(const controller::StoreTrust& row) {
-  state_.releases[row.application][row.release].trust = row.trust;
+  releases_[row.application][row.release].trust = row.trust;
 }
 
 void MemoryStore::apply(const controller::StoreWanted& row) {
-  state_.wanted[row.application] = row.release;
+  wanted_[row.application] = row.release;
 }
 
 void MemoryStore::apply(const controller::StoreDeployment& row) {
-  state_.newest_deployment = std::max(state_.newest_deployment, row.rollout.id);
-  const auto found = std::find_if(state_.running.begin(), state_.running.end(),
-                                  [&](const rollout::Rollout& known) { return known.id == row.rollout.id; });
-  rollout::Rollout next = row.rollout;
-  next.hosts = found == state_.running.end() ? std::vector<rollout::PlanHost>{} : found->hosts;
-  if (found != state_.running.end()) state_.running.erase(found);
-  if (next.phase == rollout::Phase::finished) {
-    state_.latest[next.application] = next;
-  } else {
-    state_.running.push_back(std::move(next));
-  }
+  Rollout& stored = deployments_[row.rollout.id];
+  auto hosts = std::move(stored.hosts);
+  stored = row.rollout;
+  stored.hosts = std::move(hosts);
+  stored.progress = {};
 }
 
 void MemoryStore::apply(const controller::StorePlanHost& row) {
   rollout::PlanHost stored = row.host;
   stored.connected = false;
   stored.sent_at = {};
-  const auto put = [&](rollout::Rollout& rollout) {
-    if (rollout.id != row.deployment) return;
-    const auto found = std::find_if(rollout.hosts.begin(), rollout.hosts.end(),
-                                    [&](const rollout::PlanHost& host) { return host.host == stored.host; });
-    if (found == rollout.hosts.end()) {
-      rollout.hosts.push_back(stored);
-    } else {
-      *found = stored;
-    }
-  };
-  for (rollout::Rollout& rollout : state_.running) put(rollout);
-  for (auto& [application, rollout] : state_.latest) put(rollout);
+  auto& hosts = deployments_[row.deployment].hosts;
+  const auto found =
+      std::find_if(hosts.begin(), hosts.end(), [&](const rollout::PlanHost& host) { return host.host == stored.host; });
+  if (found == hosts.end()) {
+    hosts.push_back(std::move(stored));
+  } else {
+    *found = std::move(stored);
+  }
 }
 
 void MemoryStore::apply(const controller::StoreBaseline& row) {
-  state_.baselines[row.deployment][row.host] = row.tally;
+  baselines_[row.deployment][row.host] = row.tally;
 }
 
 void MemoryStore::apply(const controller::StoreSamples& row) {
-  auto& samples = state_.samples[row.deployment];
-  for (const fleet::Sample& sample : row.samples) {
-    const auto found = std::find_if(samples.rbegin(), samples.rend(), [&](const fleet::Sample& known) {
-      return known.host == sample.host && known.second == sample.second;
-    });
-    if (found == samples.rend()) {
-      samples.push_back(sample);
-    } else {
-      *found = sample;
+  for (const fleet::Sample& sample : row.samples) samples_[row.deployment][{sample.second, sample.host}] = sample;
+}
+
+controller::StoredState MemoryStore::load() const {
+  controller::StoredState state;
+  for (const auto& [name, record] : hosts_) state.hosts.push_back(record);
+  state.releases = releases_;
+  state.wanted = wanted_;
+  for (const auto& [id, rollout] : deployments_) {
+    state.newest_deployment = id;
+    if (rollout.phase == Phase::finished) {
+      state.latest[rollout.application] = rollout;
+      continue;
+    }
+    state.running.push_back(rollout);
+    if (const auto found = baselines_.find(id); found != baselines_.end()) state.baselines[id] = found->second;
+    if (const auto found = samples_.find(id); found != samples_.end()) {
+      for (const auto& [key, sample] : found->second) state.samples[id].push_back(sample);
     }
   }
+  return state;
+}
+
+const Rollout* MemoryStore::deployment(DeploymentId id) const {
+  const auto found = deployments_.find(id);
+  return found == deployments_.end() ? nullptr : &found->second;
+}
+
+const Rollout* MemoryStore::running(const ApplicationName& application) const {
+  for (const auto& [id, rollout] : deployments_) {
+    if (rollout.application == application && rollout.phase != Phase::finished) return &rollout;
+  }
+  return nullptr;
+}
+
+const Rollout* MemoryStore::latest_ended(const ApplicationName& application) const {
+  const Rollout* latest = nullptr;
+  for (const auto& [id, rollout] : deployments_) {
+    if (rollout.application == application && rollout.phase == Phase::finished) latest = &rollout;
+  }
+  return latest;
+}
+
+ReleaseNumber MemoryStore::wanted(const ApplicationName& application) const {
+  const auto found = wanted_.find(application);
+  return found == wanted_.end() ? 0 : found->second;
+}
+
+bool MemoryStore::knows(const ApplicationName& application, ReleaseNumber release) const {
+  const auto found = releases_.find(application);
+  return found != releases_.end() && found->second.contains(release);
+}
+
+controller::Trust MemoryStore::trust(const ApplicationName& application, ReleaseNumber release) const {
+  return knows(application, release) ? releases_.at(application).at(release).trust : controller::Trust::untried;
 }
 
 }  // namespace serin::simulation

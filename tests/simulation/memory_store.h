@@ -1,17 +1,30 @@
 #pragma once
 
+#include <map>
 #include <vector>
 
 #include "controller/records.h"
 
 namespace serin::simulation {
 
-/// What the database would hold: rows applied to a StoredState, as state_db loads it. A crash of the controller keeps
-/// it.
+/// What the database would hold: rows go in as state_db puts them, and come out as it loads them. A crash of the
+/// controller keeps it.
 class MemoryStore {
  public:
   void commit(const std::vector<controller::Record>& records);
-  [[nodiscard]] const controller::StoredState& state() const { return state_; }
+  /// As a new start of the daemon finds it.
+  [[nodiscard]] controller::StoredState load() const;
+
+  /// With its hosts; nullptr: never committed.
+  [[nodiscard]] const rollout::Rollout* deployment(DeploymentId id) const;
+  /// The application's deployment that has not finished, if there is one.
+  [[nodiscard]] const rollout::Rollout* running(const ApplicationName& application) const;
+  [[nodiscard]] const rollout::Rollout* latest_ended(const ApplicationName& application) const;
+  /// 0: none.
+  [[nodiscard]] ReleaseNumber wanted(const ApplicationName& application) const;
+  [[nodiscard]] bool knows(const ApplicationName& application, ReleaseNumber release) const;
+  [[nodiscard]] controller::Trust trust(const ApplicationName& application, ReleaseNumber release) const;
+  [[nodiscard]] const std::map<DeploymentId, rollout::Rollout>& deployments() const { return deployments_; }
 
  private:
   void apply(const controller::StoreHost& row);
@@ -25,7 +38,12 @@ class MemoryStore {
   void apply(const controller::StoreSamples& row);
   void apply(const controller::StoreAction&) {}
 
-  controller::StoredState state_;
+  std::map<HostName, fleet::HostRecord> hosts_;
+  std::map<ApplicationName, std::map<ReleaseNumber, controller::KnownRelease>> releases_;
+  std::map<ApplicationName, ReleaseNumber> wanted_;
+  std::map<DeploymentId, rollout::Rollout> deployments_;
+  std::map<DeploymentId, std::map<HostName, judge::Tally>> baselines_;
+  std::map<DeploymentId, std::map<std::pair<std::int64_t, HostName>, fleet::Sample>> samples_;
 };
 
 }  // namespace serin::simulation

@@ -1,100 +1,93 @@
 #pragma once
 
-#include <deque>
-#include <map>
 #include <memory>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
-#include "controller/controller_core.h"
-#include "tests/simulation/memory_store.h"
+#include "tests/simulation/promises.h"
+#include "tests/simulation/simulated_controller.h"
 #include "tests/simulation/simulated_host.h"
+#include "tests/simulation/simulated_link.h"
 
 namespace serin::simulation {
 
-/// A controller and its hosts under one manual clock, joined by an in-memory link that loses, delays and cuts. Every
-/// message crosses it as the bytes of the wire. Same seed, same story.
+/// A controller and its hosts under one manual clock, joined by links in memory; every message crosses them as the
+/// bytes of the wire. Time goes from event to event. Same seed, same story. README.md beside this file has the whole.
 class SimulatedFleet {
  public:
+  static constexpr auto kApplication = "shop";
+
   struct Options {
     std::uint64_t seed = 1;
     std::size_t hosts = 12;
-    std::size_t canaries = 3;
-    double loses = 0;  ///< share of messages that vanish
-    Duration wait{10'000};
-    Duration baseline_min{15'000};
+    std::size_t canaries = 3;  ///< the first ones
+    controller::ApplicationSettings application = short_times();
   };
+  /// Of the application that is deployed: 10 s of wait, 15 s of baseline, a minute for each step, two for a hold.
+  static controller::ApplicationSettings short_times();
+
   explicit SimulatedFleet(const Options& options);
 
-  /// Advances to this much later, in steps of 250 ms, checking the promises after each.
+  /// Goes on for this long, or until a promise is broken.
   void run_for(Duration length);
-  /// Until no deployment runs; false when it does not end within `most`.
+  /// Until no deployment runs and none is being built; false when that takes more than `most`, or no controller runs.
   bool run_until_idle(Duration most);
+  /// Until every running host has this release live and nothing left to do; false when that takes more than `most`.
+  bool run_until_all_run(ReleaseNumber release, const std::set<HostName>& but, Duration most);
 
-  /// Offers a tree with this content name for a build: the next deploy makes a release of it.
-  void deploy(const std::string& content, bool force = false);
+  /// Builds and deploys a tree that no release had before; what it will be called is next_release().
+  void deploy(bool force = false, const std::vector<std::string>& arguments = {});
   void request(OperatorRequest request);
+  [[nodiscard]] ReleaseNumber next_release() const;
 
   void crash_controller();
   void start_controller();
-  /// The next commit is durable, but the controller dies before it carries out what follows.
-  void crash_after_next_commit() { crash_after_commit_ = true; }
+  void crash_host(std::size_t host);
+  void start_host(std::size_t host) { hosts_[host].start(now_); }
+  void boot_host(std::size_t host) { hosts_[host].boot(now_); }
   void cut_link(std::size_t host);
-  [[nodiscard]] bool controller_runs() const { return controller_.has_value(); }
 
+  [[nodiscard]] SimulatedController& controller() { return controller_; }
+  [[nodiscard]] SimulatedLinks& links() { return links_; }
   [[nodiscard]] std::vector<SimulatedHost>& hosts() { return hosts_; }
+  [[nodiscard]] const std::vector<SimulatedHost>& hosts() const { return hosts_; }
+  [[nodiscard]] const std::map<DeploymentId, rollout::Rollout>& deployments() const {
+    return controller_.store().deployments();
+  }
   [[nodiscard]] bool is_canary(std::size_t host) const { return host < options_.canaries; }
-  [[nodiscard]] const controller::StoredState& stored() const { return store_.state(); }
-  [[nodiscard]] std::optional<rollout::Rollout> running() const;
-  [[nodiscard]] const rollout::Rollout* latest() const;
-  [[nodiscard]] const std::vector<OperatorEvent>& events() const { return events_; }
   [[nodiscard]] Now now() const { return now_; }
+  /// The active rollout as the controller sees it now.
+  [[nodiscard]] const rollout::Rollout* running() const;
+  /// The newest deployment that ended, as committed.
+  [[nodiscard]] const rollout::Rollout* latest() const { return controller_.store().latest_ended(kApplication); }
+  [[nodiscard]] ReleaseNumber wanted() const { return controller_.store().wanted(kApplication); }
+  [[nodiscard]] const std::vector<OperatorEvent>& events() const { return events_; }
   /// What was promised and not kept; empty: all was.
-  [[nodiscard]] const std::string& breach() const { return breach_; }
-
-  static constexpr auto kApplication = "shop";
+  [[nodiscard]] const std::string& breach() const { return promises_.breach(); }
+  void look_at_evidence() { promises_.look_at_evidence(kApplication, now_); }
 
  private:
-  struct InFlight {
-    SteadyTime arrives;
-    Frames frames;
-    bool to_controller = false;
-    std::size_t host = 0;
-    std::uint64_t connection = 0;
-  };
-  struct Link {
-    bool dialled = false, up = false;
-    std::uint64_t connection = 0;
-    SteadyTime up_at{};
-  };
-
-  void step();
-  void deliver(const InFlight& message);
-  void take(controller::Turn turn);
+  void step(SteadyTime until);
+  void deliver(const SimulatedLinks::Letter& letter);
   void perform(const controller::Effect& effect);
   void perform_agent(std::size_t host, agent::Effects effects);
-  void put(bool to_controller, std::size_t host, const Envelope& envelope);
-  void check();
-  std::size_t index_of(const std::string& connection) const;
+  [[nodiscard]] controller::ControllerSettings settings() const;
+  [[nodiscard]] agent::AgentSettings agent_settings() const;
 
   Options options_;
-  std::mt19937_64 random_;
-  Now now_;
-  controller::ControllerSettings settings_;
   SigningKey signing_key_;
-  MemoryStore store_;
-  std::optional<controller::ControllerCore> controller_;
+  Now now_;
   std::vector<SimulatedHost> hosts_;
-  std::vector<Link> links_;
-  std::deque<InFlight> in_flight_;
-  std::uint64_t newest_connection_ = 0;
-  std::uint64_t newest_request_ = 0;
-  std::string content_;
-  bool crash_after_commit_ = false;
+  SimulatedLinks links_;
+  SimulatedController controller_;
+  Promises promises_;
+  std::set<HostName> revoked_;
+  std::optional<SteadyTime> build_done_at_;
+  std::uint64_t newest_content_ = 0;
   std::vector<OperatorEvent> events_;
-  std::string breach_;
 };
 
 }  // namespace serin::simulation

@@ -107,7 +107,7 @@ TEST(Rolling, a_canary_that_takes_itself_back_leaves_the_fleet_untouched) {
   EXPECT_EQ(driver.host("web-12").sequence, 0U);
   EXPECT_EQ(driver.rollout.reason,
             "stage canary: 1 of the 3 canaries that are needed loaded r12: "
-            "web-02 (taken_back: reload hook, exit 1: no such thing)");
+            "web-02 (taken back: reload hook, exit 1: no such thing)");
   EXPECT_EQ(exit_code(driver.rollout), 3);
 }
 

@@ -248,10 +248,9 @@ TEST_F(IpcLink, a_peer_cannot_claim_to_be_somebody_else) {
   const std::string path = (folder / "operator.sock").string();
   auto server = ServerSocket::bind(context_, {.endpoint = "ipc://" + path, .frame_bytes_max = kFrameBytesMax});
   RawPeer liar = RawPeer::ipc(path);
-  liar.write(zmtp::greeting("NULL"));
-  liar.write(zmtp::ready(zmtp::property("Socket-Type", "DEALER") + zmtp::property("Peer-Address", "localhost:0:0:1") +
-                         zmtp::property("User-Id", "0:0:1")));
-  liar.write(zmtp::frame("h", true) + zmtp::frame("b", false));
+  ASSERT_TRUE(liar.shake_hands(zmtp::property("Socket-Type", "DEALER") +
+                               zmtp::property("Peer-Address", "localhost:0:0:1") + zmtp::property("User-Id", "0:0:1")));
+  ASSERT_TRUE(liar.write(zmtp::frame("h", true) + zmtp::frame("b", false)));
   const auto message = next(*server);
   ASSERT_TRUE(message);
   EXPECT_EQ(message->user_id,
