@@ -147,7 +147,7 @@ keys_by_root() {
 first_start() {
   expect "the controller starts" systemctl enable --now serin-controller
   must_be_well
-  expect "it says that it listens" says "listening on tcp://" property serin-controller StatusText
+  expect "it tells systemd how it stands" is "0 of 0 hosts connected, 0 deployments running" property serin-controller StatusText
   expect "it runs as serin" is serin stat -c %U "/proc/$(main_pid serin-controller)"
   expect "/run/serin is the operators'" is "750 serin:serin-operators" mode_of /run/serin
   expect "so is the socket" is "660 serin:serin-operators" mode_of /run/serin/operator.sock
@@ -160,6 +160,8 @@ first_start() {
   expect "its key waits" eventually says "${key:0:16}" as alice 'serin hosts'
   expect "an operator accepts it" as alice "serin hosts accept ${key:0:16} --name web-01 --label canary"
   expect "it connects" eventually connected
+  expect "both tell systemd" eventually is "1 of 1 hosts connected, 0 deployments running" property serin-controller StatusText
+  expect "so" eventually is "connected to tcp://127.0.0.1:4700 as web-01" property serin-agent StatusText
   must_be_well
 }
 
