@@ -87,4 +87,8 @@ void ControllerCore::set_read_only(std::string why) {
   state_.read_only = std::move(why);
 }
 
+void ControllerCore::set_low_space(std::string why) {
+  state_.low_space = std::move(why);
+}
+
 }  // namespace serin::controller

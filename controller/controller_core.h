@@ -26,6 +26,8 @@ class ControllerCore {
   void on_client_gone(const std::string& connection);
   /// The database refuses to store: deploys are refused and rollouts stand still until the text is empty again.
   void set_read_only(std::string why);
+  /// The disk is nearly full: deploys are refused, what runs goes on with what is left; empty: there is space.
+  void set_low_space(std::string why);
 
   [[nodiscard]] const ControllerState& state() const { return state_; }
 

@@ -86,6 +86,7 @@ struct DaemonLoop::Parts {
   std::optional<operate::OperatorSocket> operators;
 
   CommitQueue queue;
+  std::vector<Client> unanswered;  ///< their commands wait in the queue
   SteadyTime next_tick{};
   std::uint64_t malformed = 0;
   std::string told_status;  ///< to systemd
@@ -102,15 +103,27 @@ struct DaemonLoop::Parts {
     if (auto job = queue.next_job()) store.post(job->id, std::move(job->records));
   }
 
+  /// Whose command came before the trouble was known: it is in the queue, and carried out once it is stored.
+  void tell_unanswered(const std::string& trouble) {
+    for (const Client& client : unanswered) {
+      carry_out(TellClient{client, operate::line_event(fmt::format("this command cannot be stored yet and waits; it is "
+                                                                   "carried out as soon as it is: {}",
+                                                                   trouble))});
+    }
+    unanswered.clear();
+  }
+
   void take_store_news() {
     while (const auto news = store.take()) {
       if (!news->trouble.empty()) {
         if (core.state().read_only.empty()) spdlog::error("read only: {}", news->trouble);
         core.set_read_only(news->trouble);
+        tell_unanswered(news->trouble);
         continue;
       }
       if (!core.state().read_only.empty()) spdlog::info("the database stores again");
       core.set_read_only({});
+      unanswered.clear();
       for (const Effect& effect : queue.committed(news->job)) perform(effect);
     }
   }
@@ -174,7 +187,10 @@ struct DaemonLoop::Parts {
       for (const auto& key : gate.pending()) {
         pending.push_back({key.public_key, key.address, key.tries, key.last_wall_ms});
       }
-      gather(core.on_request({asked->connection, asked->request}, asked->caller, asked->body, pending, now()));
+      const Client client{asked->connection, asked->request};
+      Turn turn = core.on_request(client, asked->caller, asked->body, pending, now());
+      if (!turn.records.empty()) unanswered.push_back(client);
+      gather(std::move(turn));
     }
   }
 
@@ -182,10 +198,27 @@ struct DaemonLoop::Parts {
     while (const auto built = builds.take()) gather(core.on_built(built->application, built->result, now()));
   }
 
+  /// What runs must be able to store its steps to the end: new deploys are refused before the disk is full.
+  void look_at_disk() {
+    const auto free = posix::free_space(settings.state_dir);
+    const bool low = free && free->bytes < limits::kControllerReserveBytes;
+    if (low == !core.state().low_space.empty()) return;
+    core.set_low_space(low ? fmt::format("only {} of disk space are left at {}: free some, {} at least",
+                                         bytes_text(free->bytes), settings.state_dir,
+                                         bytes_text(limits::kControllerReserveBytes))
+                           : std::string{});
+    if (low) {
+      spdlog::error("deploys are refused: {}", core.state().low_space);
+    } else {
+      spdlog::info("there is disk space again");
+    }
+  }
+
   void tick() {
     const Now at = now();
     if (at.steady < next_tick) return;
     next_tick = at.steady + kTick;
+    look_at_disk();
     gather(core.on_tick(at));
     posix::notify_watchdog();
     if (std::string status = status_text(); status != told_status) {

@@ -30,6 +30,9 @@ inline constexpr std::size_t kHostNameBytesMax = 64;
 inline constexpr std::size_t kApplicationNameBytesMax = 64;
 inline constexpr std::size_t kApplicationsPerHostMax = 64;
 
+// Disk
+inline constexpr std::uint64_t kControllerReserveBytes = 16U << 20;  ///< with less free nothing new is deployed
+
 // Wire: orders, operator and content sockets
 inline constexpr std::uint16_t kProtocolNewest = 1;
 inline constexpr std::uint16_t kProtocolOldest = 1;

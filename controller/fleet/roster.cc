@@ -59,12 +59,14 @@ Roster::HelloOutcome Roster::hello(const HostName& name, const Hello& hello, con
   if (found == hosts_.end()) return {.refusal = "this host was revoked"};
   Host& host = found->second;
   const bool live = host.session && now.steady - host.session->last_heard < lease_;
-  if (live && host.session->machine != hello.machine) {
+  const bool other_machine = live && host.session->machine != hello.machine;
+  const bool was_replaced = live && !other_machine && hello.instance == host.session->former_instance;
+  if (other_machine || was_replaced) {
     host.presence = Presence::conflict;
     host.conflict = fmt::format(
-        "two machines use its key, at {} and {}: one is a clone; on it stop serin-agent, remove its "
+        "two {} use its key, at {} and {}: one is a clone; on it stop serin-agent, remove its "
         "state_dir/keys and accept the new key",
-        printable(host.session->address), printable(address));
+        other_machine ? "machines" : "agents", printable(host.session->address), printable(address));
     host.conflict_at = now.steady;
     return {.refusal = host.conflict};
   }
@@ -72,6 +74,8 @@ Roster::HelloOutcome Roster::hello(const HostName& name, const Hello& hello, con
   host.conflict.clear();
   host.presence = Presence::connected;
   host.last_heard = now.steady;
+  std::string former;
+  if (live) former = host.session->instance == hello.instance ? host.session->former_instance : host.session->instance;
   host.session = Session{.id = session_id,
                          .connection = connection,
                          .instance = hello.instance,
@@ -79,6 +83,7 @@ Roster::HelloOutcome Roster::hello(const HostName& name, const Hello& hello, con
                          .boot_id = hello.boot_id,
                          .address = address,
                          .agent_version = hello.agent_version,
+                         .former_instance = std::move(former),
                          .controller_key = hello.controller_key,
                          .last_heard = now.steady,
                          .wall_offset_ms = hello.wall_ms - now.wall.time_since_epoch().count()};

@@ -28,6 +28,7 @@ struct Session {
   std::uint64_t id = 0;    ///< what Welcome gave
   std::string connection;  ///< routing id to answer to
   std::string instance, machine, boot_id, address, agent_version;
+  std::string former_instance;  ///< of the same machine, whose live session this one replaced; empty: none
   std::string controller_key;
   SteadyTime last_heard{};
   std::int64_t wall_offset_ms = 0;  ///< host wall clock minus ours at the newest heartbeat
@@ -48,7 +49,8 @@ struct Host {
 /// A host is `connected` while it was heard within three heartbeats, `silent` after, `lost` when its lease ran out. A
 /// second machine (another `machine` hash) that says hello while the first one's session is live puts the host in
 /// conflict: both sessions are refused new work until one has been quiet for a lease; the last one never wins by
-/// itself. The same machine with a new instance replaces its own session at once (a restarted agent).
+/// itself. The same machine with a new instance replaces its own session at once (a restarted agent); an instance that
+/// was replaced and says hello again runs beside the new one, which is a conflict too.
 class Roster {
  public:
   Roster(Duration heartbeat, Duration lease) : heartbeat_(heartbeat), lease_(lease) {}

@@ -136,6 +136,10 @@ void take_deploy(ControllerState& state, const Client& client, const Caller& cal
                      kRefused));
     return;
   }
+  if (!state.low_space.empty()) {
+    tell(turn, client, error_event("refused: " + state.low_space, kRefused));
+    return;
+  }
   if (request.force && ask_first(state, client, application, request, now, turn)) return;
   const KnownRelease* wanted = controller::wanted_release(state, application);
   if (!request.arguments.empty() && wanted == nullptr) {

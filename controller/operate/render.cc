@@ -202,8 +202,12 @@ OperatorEvent render_status(const ControllerState& state, const ApplicationName&
   });
   std::string text;
   if (!state.read_only.empty()) text += fmt::format("READ ONLY: {}: deploys are refused\n", state.read_only);
+  if (!state.low_space.empty()) text += fmt::format("DISK NEARLY FULL: {}: deploys are refused\n", state.low_space);
   text += application_headline(state, application, now) + "\n";
-  Json json{{"event", "status"}, {"application", application}, {"read_only", state.read_only}};
+  Json json{{"event", "status"},
+            {"application", application},
+            {"read_only", state.read_only},
+            {"low_space", state.low_space}};
   const KnownRelease* wanted = controller::wanted_release(state, application);
   json["wanted"] = wanted == nullptr ? Json(nullptr)
                                      : Json{{"release", wanted->release.number},
