@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include <charconv>
+#include <algorithm>
 #include <csignal>
 
 #include "controller/commit_queue.h"
@@ -89,6 +89,7 @@ struct DaemonLoop::Parts {
   std::vector<Client> unanswered;  ///< their commands wait in the queue
   SteadyTime next_tick{};
   std::uint64_t malformed = 0;
+  std::string told_status;  ///< to systemd
   bool stop = false;
 
   [[nodiscard]] Now now() const { return {posix::anchored_time(anchor), posix::wall_time()}; }
@@ -220,6 +221,23 @@ struct DaemonLoop::Parts {
     look_at_disk();
     gather(core.on_tick(at));
     posix::notify_watchdog();
+    if (std::string status = status_text(); status != told_status) {
+      told_status = std::move(status);
+      posix::notify_status(told_status);
+    }
+  }
+
+  /// For `systemctl status`.
+  [[nodiscard]] std::string status_text() const {
+    const ControllerState& state = core.state();
+    const auto& hosts = state.roster.hosts();
+    const auto connected = std::count_if(hosts.begin(), hosts.end(), [](const auto& host) {
+      return host.second.presence == fleet::Presence::connected;
+    });
+    std::string text =
+        fmt::format("{} of {} hosts connected, {} deployments running", connected, hosts.size(), state.active.size());
+    if (!state.read_only.empty()) text += "; READ ONLY: " + state.read_only;
+    return text;
   }
 
   Result<void> bind(const posix::CurveKeys& keys);
@@ -288,8 +306,7 @@ Result<DaemonLoop> DaemonLoop::open(const ControllerSettings& settings) {
 void DaemonLoop::run() {
   Parts& parts = *parts_;
   parts.gather(parts.core.start(parts.now()));
-  posix::notify_ready(fmt::format("{} hosts known, listening on {}", parts.core.state().roster.hosts().size(),
-                                  parts.orders->endpoint()));
+  posix::notify_ready(parts.status_text());
   spdlog::info("serin-controller {} listens: orders {}, content {}, operators {}", SERIN_VERSION,
                parts.orders->endpoint(), parts.content->endpoint(), parts.operators->path().string());
   while (!parts.stop) {

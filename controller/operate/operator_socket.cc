@@ -72,6 +72,13 @@ Result<OperatorSocket> OperatorSocket::bind(posix::LinkContext& context, const s
                    fmt::format("run_dir: {} is longer than the {} bytes that a socket's path may have", path.string(),
                                kIpcPathBytesMax));
   }
+  auto lock = posix::LockFile::acquire(run_dir / "operator.lock");
+  if (!lock && lock.error().kind == ErrorKind::busy) {
+    return failure(ErrorKind::busy, fmt::format("another serin-controller serves operators in {}: stop it first, or "
+                                                "give this one its own run_dir",
+                                                run_dir.string()));
+  }
+  if (!lock) return std::unexpected(lock.error());
   ::unlink(path.c_str());
   const mode_t before = ::umask(0177);
   auto socket = posix::ServerSocket::bind(context, {.endpoint = "ipc://" + path.string(),
@@ -81,7 +88,7 @@ Result<OperatorSocket> OperatorSocket::bind(posix::LinkContext& context, const s
   ::umask(before);
   if (!socket) return std::unexpected(socket.error());
   if (auto shared = share_with_group(path, group); !shared) return std::unexpected(shared.error());
-  return OperatorSocket(std::move(*socket), path);
+  return OperatorSocket(std::move(*lock), std::move(*socket), path);
 }
 
 std::optional<OperatorSocket::Asked> OperatorSocket::receive() {
