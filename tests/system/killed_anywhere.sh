@@ -57,6 +57,7 @@ for ((round = 1; round <= 6; round++)); do
   for ((i = 1; i <= FLEET_HOSTS; i++)); do whole "$i"; done
 done
 ((release > 1)) || fail "no deploy got in"
+fleet_wait_connected 12
 expect_exit 0 serin rollback --yes
 wait_until 900 nothing_runs
 for ((i = 1; i <= FLEET_HOSTS; i++)); do whole "$i"; done
