@@ -32,6 +32,7 @@ done
 printf '#!/bin/sh\nif [ "$1 $2" = "config check" ]; then exec "%s/serin" config check "%s"; fi\nexec "%s/serin" --run-dir "%s" "$@"\n' \
   "$SERIN_BIN" "$FLEET/controller.toml" "$SERIN_BIN" "$FLEET/run" >"$FLEET/bin/serin"
 chmod +x "$FLEET"/bin/*
+unset -f serin # the one on the PATH does the same, and what the README says of configuration
 PATH=$FLEET/bin:$PATH
 
 # web-01 calls without being admitted, as in the README; the others are in hosts.txt.
