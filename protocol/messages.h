@@ -6,7 +6,9 @@
 #include <variant>
 #include <vector>
 
+#include "protocol/content_messages.h"
 #include "protocol/digest.h"
+#include "protocol/operator_messages.h"
 #include "protocol/release.h"
 
 /// What is said on the sockets; README.md beside this file is the specification. Plain values: wire.h turns them into
@@ -177,63 +179,6 @@ struct OutcomeReply {
 struct Problem {
   std::string text;
   friend bool operator==(const Problem&, const Problem&) = default;
-};
-
-// ---- content socket ----
-
-/// Asks for part of an object. What a puller has outstanding never exceeds limits::kCreditBytes.
-struct GetObject {
-  ObjectId object;
-  std::uint64_t offset = 0;
-  std::uint32_t length = 0;  ///< at most limits::kChunkBytes
-  friend bool operator==(const GetObject&, const GetObject&) = default;
-};
-/// The bytes follow as a third frame.
-struct ObjectPart {
-  ObjectId object;
-  std::uint64_t offset = 0;
-  std::uint64_t object_bytes = 0;  ///< of the whole object
-  friend bool operator==(const ObjectPart&, const ObjectPart&) = default;
-};
-enum class RefusalReason : std::uint8_t { unknown, absent, busy, invalid };
-std::string_view name_of(RefusalReason reason);
-struct ObjectRefused {
-  ObjectId object;
-  std::uint64_t offset = 0;
-  RefusalReason reason = RefusalReason::unknown;
-  std::uint32_t retry_ms = 0;
-  friend bool operator==(const ObjectRefused&, const ObjectRefused&) = default;
-};
-
-// ---- operator socket ----
-
-/// One command of the CLI. Which fields a verb reads stands in protocol/README.md.
-struct OperatorRequest {
-  std::string verb;             ///< deploy, rollback, abort, resume ("continue"), status, history, hosts, attach, ...
-  ApplicationName application;  ///< empty: the only one that is configured
-  std::vector<std::string> arguments;  ///< paths, a host's key, a release number
-  std::string message;
-  std::string sudo_user;  ///< who called sudo, as the CLI was told; advisory
-  bool force = false;
-  bool dry_run = false;
-  bool yes = false;         ///< "I was asked, or want no question"
-  bool yes_delete = false;  ///< the source may delete more than delete_limit
-  bool detach = false;
-  std::int64_t wait_ms = -1;  ///< overrides the configured wait; -1: as configured
-  std::vector<std::string> labels;
-  std::string name;  ///< for hosts accept
-  std::string cwd;   ///< the CLI's folder: relative paths are meant from here when it lies in the source
-  friend bool operator==(const OperatorRequest&, const OperatorRequest&) = default;
-};
-
-/// Answers and news for one CLI. The last one of a request has `final` set.
-struct OperatorEvent {
-  bool final = false;
-  std::int32_t exit_code = 0;  ///< of the CLI; only with final
-  std::string kind;            ///< "line", "progress", "question", "status", "history", "hosts", "error", "done", ...
-  std::string text;            ///< one or more lines for people, already safe for a terminal
-  std::string json;            ///< the same as one JSON document: what --json prints
-  friend bool operator==(const OperatorEvent&, const OperatorEvent&) = default;
 };
 
 using Message = std::variant<Hello, Heartbeat, Report, Outcome, Welcome, HeartbeatReply, Resync, Order, OutcomeReply,

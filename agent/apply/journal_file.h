@@ -21,8 +21,4 @@ class JournalFile {
   std::filesystem::path file_;
 };
 
-/// The record's bytes, and back.
-std::string encode_journal(const StepJournal& journal);
-Result<StepJournal> decode_journal(std::string_view bytes);
-
 }  // namespace serin::apply
