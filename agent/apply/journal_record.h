@@ -8,9 +8,10 @@
 
 namespace serin::apply {
 
-/// A StepJournal as bytes, and back: what journal_file.h keeps. README.md has the layout. `corrupt` for anything that
-/// encode_journal could not have made. Pure.
+/// The journal's bytes: a msgpack map. A key that is missing has its default, one that is unknown is ignored, so that
+/// an older or newer agent reads it too.
 std::string encode_journal(const StepJournal& journal);
+/// `invalid` or `corrupt`, never a crash, for bytes that are no journal.
 Result<StepJournal> decode_journal(std::string_view bytes);
 
 }  // namespace serin::apply
