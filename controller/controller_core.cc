@@ -7,9 +7,8 @@
 namespace serin::controller {
 
 ControllerCore::ControllerCore(ControllerSettings settings, SigningKey signing_key, StoredState stored,
-                               std::string instance, std::uint64_t first_session, Now now) {
+                               std::string instance, std::uint64_t first_session) {
   state_.roster = fleet::Roster{settings.heartbeat, settings.lease};
-  state_.roster.grace_until(now.steady + settings.lease);
   state_.settings = std::move(settings);
   state_.signing_key = std::move(signing_key);
   state_.instance = std::move(instance);

@@ -14,7 +14,7 @@ namespace serin::controller {
 class ControllerCore {
  public:
   ControllerCore(ControllerSettings settings, SigningKey signing_key, StoredState stored, std::string instance,
-                 std::uint64_t first_session, Now now);
+                 std::uint64_t first_session);
 
   /// First call: goes on with what was running.
   Turn start(Now now);

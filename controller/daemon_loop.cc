@@ -295,9 +295,8 @@ Result<DaemonLoop> DaemonLoop::open(const ControllerSettings& settings) {
   auto releases = release::ReleaseDir::open(state_dir);
   if (!releases) return std::unexpected(releases.error());
 
-  const Now now{posix::anchored_time(*anchor), posix::wall_time()};
   ControllerCore core(settings, std::move(*signing), std::move(*stored), to_hex(posix::random_bytes(8)),
-                      random_session(), now);
+                      random_session());
   auto parts = std::make_unique<Parts>(settings, std::move(*lock), std::move(*anchor), std::move(*reader),
                                        std::move(*writer), std::move(*releases), std::move(core));
   if (auto bound = parts->bind(*curve); !bound) return std::unexpected(bound.error());

@@ -20,6 +20,7 @@ constexpr Duration kSilenceMax = 10s;
 constexpr Duration kNothingNewMax = 60s;  ///< it answers, but nothing of use
 constexpr Duration kLook = 100ms;
 constexpr Duration kRetryMax = 2s;
+constexpr int kMessagesPerTurn = 64;  ///< then it looks whether it should stop
 
 /// One pull over one connection.
 class Pull {
@@ -77,10 +78,15 @@ class Pull {
 
   Result<void> take() {
     state_ = socket_.state();
-    if (state_ == posix::ClientSocket::State::denied || state_ == posix::ClientSocket::State::lost) {
+    if (state_ == posix::ClientSocket::State::denied) {
+      return failure(ErrorKind::busy, source_.endpoint + " does not know this host's key (any more)");
+    }
+    if (state_ == posix::ClientSocket::State::lost) {
       return failure(ErrorKind::busy, fmt::format("no connection to {}", source_.endpoint));
     }
-    while (const auto received = socket_.receive()) {
+    for (int turn = 0; turn < kMessagesPerTurn; ++turn) {
+      const auto received = socket_.receive();
+      if (!received) return {};
       last_heard_ = posix::boot_time();
       const auto envelope = decode(received->header, received->body);
       if (!envelope) return failure(ErrorKind::corrupt, source_.endpoint + ": " + envelope.error().text);

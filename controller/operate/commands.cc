@@ -92,10 +92,6 @@ bool ask_first(const ControllerState& state, const Client& client, const Applica
   return true;
 }
 
-void supersede(ControllerState& state, const ApplicationName& application, const std::string& by, Now now, Turn& turn) {
-  rollout::move_rollout(state, application, rollout::Superseded{by}, now, turn);
-}
-
 void begin(ControllerState& state, const Client& client, const rollout::DeploymentRequest& what, bool detach, Now now,
            Turn& turn) {
   std::set<Client> watchers;
@@ -213,7 +209,6 @@ void take_rollback(ControllerState& state, const Client& client, const Caller& c
   }
   if (ask_first(state, client, application, request, now, turn)) return;
   const std::string owner = owner_of(caller, request);
-  supersede(state, application, fmt::format("{}'s rollback to r{}", owner, (*target)->release.number), now, turn);
   begin(
       state, client,
       {.application = application,
@@ -221,7 +216,8 @@ void take_rollback(ControllerState& state, const Client& client, const Caller& c
        .owner = owner,
        .message = request.message.empty() ? fmt::format("rollback to r{}", (*target)->release.number) : request.message,
        .force = request.force,
-       .rollback = true},
+       .rollback = true,
+       .supersedes = fmt::format("{}'s rollback to r{}", owner, (*target)->release.number)},
       request.detach, now, turn);
 }
 
@@ -436,14 +432,14 @@ void take_build(ControllerState& state, const ApplicationName& application, cons
          done_event(fmt::format("nothing to do: the source tree equals r{}, which is released", number), 0));
     return;
   }
-  supersede(state, application, fmt::format("{}'s forced deploy of r{}", build.owner, number), now, turn);
   begin(state, build.client,
         {.application = application,
          .release = number,
          .owner = build.owner,
          .message = build.request.message.substr(0, limits::kMessageBytesKept),
          .force = build.request.force,
-         .wait_ms = build.request.wait_ms},
+         .wait_ms = build.request.wait_ms,
+         .supersedes = fmt::format("{}'s forced deploy of r{}", build.owner, number)},
         build.request.detach, now, turn);
 }
 

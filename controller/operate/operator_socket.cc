@@ -9,14 +9,18 @@
 #include <cerrno>
 #include <charconv>
 
+#include "controller/operate/render.h"
 #include "protocol/limits.h"
 #include "protocol/posix/files.h"
+#include "protocol/text.h"
 
 namespace serin::operate {
 
 namespace {
 
 constexpr std::size_t kIpcPathBytesMax = 107;
+/// Escaping makes a byte four at most, so this fits into a frame whatever it is.
+constexpr std::size_t kTextBytesKept = limits::kOperatorFrameBytesMax / 8;
 
 /// user_id is "UID:GID:PID", from the kernel.
 Caller caller_of(const std::string& user_id) {
@@ -47,6 +51,15 @@ Result<void> share_with_group(const std::filesystem::path& path, const std::stri
   }
   if (::chmod(path.c_str(), 0660) != 0) return std::unexpected(posix::errno_error("chmod " + path.string(), errno));
   return {};
+}
+
+/// What is left of an event that no frame can hold: the CLI learns the end all the same, and a script that it is not
+/// all.
+OperatorEvent shortened(const OperatorEvent& event) {
+  OperatorEvent rest = event;
+  rest.text = printable_lines(event.text, kTextBytesKept);
+  rest.json = fmt::format(R"({{"event":"too large","kind":{},"exit":{}}})", json_string(event.kind), event.exit_code);
+  return rest;
 }
 
 }  // namespace
@@ -100,8 +113,12 @@ std::optional<OperatorSocket::Asked> OperatorSocket::receive() {
 }
 
 bool OperatorSocket::tell(const std::string& connection, std::uint64_t request, const OperatorEvent& event) {
-  return socket_.send(connection, encode({.header = {.protocol = limits::kProtocolNewest, .reply_to = request},
-                                          .message = event})) != posix::Sent::peer_gone;
+  const auto send = [&](const OperatorEvent& what) {
+    return socket_.send(
+        connection, encode({.header = {.protocol = limits::kProtocolNewest, .reply_to = request}, .message = what}));
+  };
+  const posix::Sent sent = send(event);
+  return (sent == posix::Sent::too_large ? send(shortened(event)) : sent) != posix::Sent::peer_gone;
 }
 
 }  // namespace serin::operate

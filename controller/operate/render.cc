@@ -139,7 +139,7 @@ Json rollout_json(const rollout::Rollout& rollout) {
             {"release", rollout.release},
             {"owner", rollout.owner},
             {"message", printable(rollout.message, limits::kMessageBytesKept)},
-            {"force", rollout.force && !rollout.rollback},
+            {"force", rollout.force},
             {"rollback", rollout.rollback},
             {"phase", name_of(rollout.phase)},
             {"stage", rollout.stages.empty() ? "" : rollout.stages[rollout.stage].name},
@@ -276,7 +276,8 @@ OperatorEvent render_history(const std::vector<controller::HistoryLine>& lines, 
   Table table{{"ID", "STARTED", "APPLICATION", "RELEASE", "BY", "ENDING", "HOSTS", "WHAT"}};
   Json json{{"event", "history"}, {"deployments", Json::array()}};
   for (const controller::HistoryLine& line : lines) {
-    const std::string kind = line.rollback ? "rollback: " : line.force ? "FORCED: " : "";
+    std::string kind = line.force ? "FORCED: " : "";
+    if (line.rollback) kind = line.force ? "FORCED rollback: " : "rollback: ";
     const std::string reason = line.reason.empty() ? "" : " [" + printable(line.reason, 120) + "]";
     table.add({std::to_string(line.id), local_time(line.started_wall_ms), line.application, release_text(line.release),
                line.owner, line.ending, fmt::format("{}/{}", line.hosts_ok, line.hosts),
