@@ -67,7 +67,9 @@ denials() { journalctl -q --no-pager -b -u "$1" | grep -E 'Operation not permitt
   grep -v /usr/local/www; }
 
 write_configuration() {
-  mkdir -p /etc/serin /srv/staging/shop /srv/shop /var/log/shop /home/alice/site /etc/site /usr/local/www /tmp/conf
+  expect "the sample goes where the manual says" install -D -m 644 /usr/share/doc/serin/controller.toml /etc/serin/controller.toml
+  expect "and is good" serin config check
+  mkdir -p /srv/staging/shop /srv/shop /var/log/shop /home/alice/site /etc/site /usr/local/www /tmp/conf
   cat >/etc/serin/controller.toml <<'EOF'
 listen = "127.0.0.1"
 announce = ["/usr/local/bin/tell"]
