@@ -49,7 +49,7 @@ Result<posix::ClockAnchor> open_clock(StateDb& database) {
   if (!stored) return stored;
   const auto newest = database.newest_time();
   if (!newest) return std::unexpected(newest.error());
-  const posix::ClockAnchor anchor = posix::anchor_clock(*stored, *newest);
+  posix::ClockAnchor anchor = posix::anchor_clock(*stored, *newest);
   if (anchor.boot_id != stored->boot_id || anchor.offset != stored->offset) {
     if (auto kept = database.store_clock_anchor(anchor); !kept) return std::unexpected(kept.error());
   }
