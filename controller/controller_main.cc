@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -9,7 +8,9 @@
 #include "controller/daemon_loop.h"
 #include "controller/operate/announce_process.h"
 #include "protocol/posix/files.h"
+#include "protocol/posix/folder_owner.h"
 #include "protocol/posix/link_socket.h"
+#include "protocol/posix/service_log.h"
 
 namespace {
 
@@ -51,12 +52,22 @@ int check(const std::string& file) {
   return 0;
 }
 
+/// --print-keys: keys that are made now are the daemon's, not root's.
+int print_public_keys(const std::string& state_dir) {
+  if (const auto became = serin::posix::become_owner_of(state_dir); !became) return fail(became.error().text);
+  const auto text = serin::controller::public_keys_text(state_dir);
+  if (!text) return fail(text.error().text);
+  fmt::print("{}", *text);
+  return 0;
+}
+
 int run_daemon(const serin::controller::ControllerSettings& settings) {
   serin::posix::tune_malloc_for_bulk();
   serin::operate::ignore_children();
-  spdlog::set_pattern("%Y-%m-%d %H:%M:%S.%e %l %v");
-  spdlog::set_level(spdlog::level::from_str(settings.log_level));
-  spdlog::flush_on(spdlog::level::info);
+  serin::posix::begin_log(settings.log_level);
+  if (const auto own = serin::posix::check_own_folder(settings.state_dir, "serin-controller"); !own) {
+    return fail(own.error().text);
+  }
   auto daemon = serin::controller::DaemonLoop::open(settings);
   if (!daemon) return fail(daemon.error().text);
   daemon->run();
@@ -81,12 +92,7 @@ int run(int argc, char** argv) {
     refuse(settings.error());
     return kBadConfiguration;
   }
-  if (print_keys) {
-    const auto text = serin::controller::public_keys_text(settings->state_dir);
-    if (!text) return fail(text.error().text);
-    fmt::print("{}", *text);
-    return 0;
-  }
+  if (print_keys) return print_public_keys(settings->state_dir);
   return run_daemon(*settings);
 }
 

@@ -18,13 +18,14 @@ class Differ {
     if (!after) return std::unexpected(after.error());
     auto old = before->entries.begin();
     auto now = after->entries.begin();
+    const std::string prefix = path.empty() ? path : path + '/';
     while (old != before->entries.end() || now != after->entries.end()) {
       const bool only_old = now == after->entries.end() || (old != before->entries.end() && old->name < now->name);
       const bool only_new = old == before->entries.end() || (now != after->entries.end() && now->name < old->name);
       const TreeEntry* was = only_new ? nullptr : &*old++;
       const TreeEntry* is = only_old ? nullptr : &*now++;
       const std::string& name = is != nullptr ? is->name : was->name;
-      if (auto done = entry(path.empty() ? name : path + "/" + name, was, is); !done) return done;
+      if (auto done = entry(prefix + name, was, is); !done) return done;
     }
     return {};
   }

@@ -88,6 +88,12 @@ Result<void> check(const Report& report) {
   }
   return {};
 }
+Result<void> check(const OperatorRequest& request) {
+  if (request.wait_ms < -1 || request.wait_ms > std::chrono::milliseconds(limits::kOperatorWaitMax).count()) {
+    return invalid("a wait of more than 366 days, or none");
+  }
+  return {};
+}
 Result<void> check(const GetObject& get) {
   if (get.length == 0 || get.length > limits::kChunkBytes) return invalid("a part of a bad length");
   if (get.offset > limits::kObjectBytesMax) return invalid("a part beyond the largest object");

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <msgpack.hpp>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
@@ -41,7 +42,9 @@ class Encoder {
   template <class T>
   void put(T& value) {
     if constexpr (std::is_same_v<T, ObjectId>) {
-      packer_.pack_bin(32).pack_bin_body(value.raw().data(), 32);
+      const std::string_view raw = value.raw();
+      packer_.pack_bin(static_cast<std::uint32_t>(raw.size()));
+      packer_.pack_bin_body(raw.data(), static_cast<std::uint32_t>(raw.size()));
     } else if constexpr (std::is_enum_v<T>) {
       packer_.pack(static_cast<std::underlying_type_t<T>>(value));
     } else if constexpr (IsVector<T>::value) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "controller/operate/answers.h"
 #include "controller/operate/render.h"
 #include "controller/rollout/evidence_window.h"
 #include "protocol/limits.h"
@@ -39,12 +40,12 @@ Rollout new_rollout(ControllerState& state, const DeploymentRequest& request, Pl
   rollout.release = request.release;
   rollout.owner = request.owner;
   rollout.message = request.message;
-  rollout.force = request.force || request.rollback;
+  rollout.force = request.force;
   rollout.rollback = request.rollback;
   rollout.started_wall = now.wall;
   rollout.wait = request.wait_ms >= 0 ? Duration{request.wait_ms} : settings.fixed.wait;
   rollout.min_canaries = settings.min_canaries;
-  rollout.max_in_flight = rollout.force ? HostShare{0, 100.0} : settings.max_in_flight;
+  rollout.max_in_flight = rollout.unchecked() ? HostShare{0, 100.0} : settings.max_in_flight;
   rollout.failure_limit = settings.failure_limit;
   rollout.step_deadline = settings.step_deadline;
   rollout.hold_limit = settings.hold_limit;
@@ -254,6 +255,7 @@ Result<void> begin_deployment(ControllerState& state, const DeploymentRequest& r
   auto plan = make_plan(settings, candidates_for(state, request.application),
                         {.force = request.force || request.rollback, .release = request.release});
   if (!plan) return std::unexpected(plan.error());
+  if (!request.supersedes.empty()) move_rollout(state, request.application, Superseded{request.supersedes}, now, turn);
 
   ActiveDeployment active{.rollout = new_rollout(state, request, std::move(*plan), now), .watchers = watchers};
   for (std::size_t i = 0; i < active.rollout.hosts.size(); ++i) {

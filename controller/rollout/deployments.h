@@ -20,10 +20,11 @@ struct DeploymentRequest {
   bool force = false;  ///< no checks, everyone at once
   bool rollback = false;
   std::int64_t wait_ms = -1;  ///< overrides the configured wait
+  std::string supersedes;     ///< "alice's rollback to r11": ends the active deployment, if there is one, in its favour
 };
 
-/// Makes the plan and the first step. `refused` names what is in the way; nothing has changed then.
-/// Precondition: no deployment of the application is active.
+/// Makes the plan and the first step. `refused` names what is in the way; nothing has changed then: what was active
+/// goes on. Precondition: no deployment of the application is active, or `supersedes` is set.
 Result<void> begin_deployment(ControllerState& state, const DeploymentRequest& request,
                               const std::set<controller::Client>& watchers, Now now, Turn& turn);
 

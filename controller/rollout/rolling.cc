@@ -56,7 +56,7 @@ void Move::begin_stage() {
     r_.verdict.reset();
   }
   tell(fmt::format("stage {}: {}{}", stage.name, hosts_text(r_.progress.of_stage[r_.stage].size()),
-                   r_.force && !r_.rollback ? ", forced: everyone at once, no checks" : ""));
+                   r_.force ? ", forced: everyone at once, no checks" : ""));
   order_waiting();
   std::vector<HostName> absent;
   for (const std::size_t index : r_.progress.of_stage[r_.stage]) {
@@ -80,7 +80,7 @@ void Move::host_came(std::size_t index) {
   const PlanHost& host = r_.hosts[index];
   if (r_.phase != Phase::rolling || host.stage != r_.stage) return;
   if (host.step == HostStep::waiting || host.step == HostStep::absent) {
-    if (r_.force) {
+    if (r_.unchecked()) {
       set_step(index, HostStep::activating);
       order(index, OrderAction::activate);
     } else {
@@ -117,7 +117,7 @@ void Move::settle() {
 }
 
 std::optional<std::string> Move::stage_failure() const {
-  if (r_.force) return std::nullopt;
+  if (r_.unchecked()) return std::nullopt;
   const auto& hosts = r_.progress.of_stage[r_.stage];
   const std::string& name = r_.stages[r_.stage].name;
   if (r_.stages[r_.stage].judged) {
@@ -140,7 +140,7 @@ void Move::end_stage() {
   const Stage& stage = r_.stages[r_.stage];
   tell(fmt::format("stage {}: {} of {} run r{}", stage.name, count(r_.stage, HostStep::loaded),
                    hosts_text(r_.progress.of_stage[r_.stage].size()), r_.release));
-  if (!stage.judged || r_.force) {
+  if (!stage.judged || r_.unchecked()) {
     advance_stage();
     return;
   }
@@ -249,7 +249,7 @@ void Move::end_recovery() {
     if (its_turn || host.step == HostStep::staging || host.step == HostStep::staged) set_step(i, HostStep::absent);
   }
   const bool moving = r_.phase == Phase::rolling || r_.phase == Phase::soaking;
-  if (moving && !r_.force && lost >= kMassLossHosts &&
+  if (moving && !r_.unchecked() && lost >= kMassLossHosts &&
       static_cast<double>(lost) > kMassLossShare * static_cast<double>(known)) {
     hold(
         fmt::format("mass-loss: {} of {} hosts did not come back after the controller's restart; that is rather the "

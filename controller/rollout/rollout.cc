@@ -245,7 +245,8 @@ void Move::set_connected(std::size_t index, bool connected) {
 
 void Move::note_loss(std::size_t index) {
   // Lost canaries are the canary-lost rule's: a release may kill its host. Many others at once is something else.
-  if (r_.force || is_judged(r_, r_.hosts[index]) || (r_.phase != Phase::rolling && r_.phase != Phase::soaking)) return;
+  if (r_.unchecked() || is_judged(r_, r_.hosts[index]) || (r_.phase != Phase::rolling && r_.phase != Phase::soaking))
+    return;
   auto& losses = r_.progress.losses;
   losses.push_back(now_.steady);
   while (now_.steady - losses.front() > kMassLossWithin) losses.pop_front();

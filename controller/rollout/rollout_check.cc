@@ -37,7 +37,7 @@ Breach check_exposure(const Rollout& rollout) {
     judged_before = judged_before || rollout.stages[stage].judged;
   }
   const bool passed = rollout.verdict && rollout.verdict->answer == judge::Answer::pass;
-  const bool excused = rollout.force || rollout.first_release || rollout.forced_on;
+  const bool excused = rollout.unchecked() || rollout.first_release || rollout.forced_on;
   if (judged_before && !passed && !excused && !rollout.stages[rollout.stage].judged) {
     return fmt::format("stage {} began without a verdict", rollout.stage);
   }
@@ -70,7 +70,7 @@ Breach check_host(const Rollout& rollout, const PlanHost& host) {
 Breach check_flow(const Rollout& rollout) {
   const std::size_t bound = rollout.max_in_flight.of(rollout.hosts.size(), 1);
   const std::size_t activating = count(rollout, HostStep::activating);
-  if (goes_forward(rollout.phase) && !rollout.force && activating > bound) {
+  if (goes_forward(rollout.phase) && !rollout.unchecked() && activating > bound) {
     return fmt::format("{} hosts switch at once, {} may", activating, bound);
   }
   if (rollout.phase != Phase::rolling) return std::nullopt;

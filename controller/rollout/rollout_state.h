@@ -74,7 +74,7 @@ struct Rollout {
   ReleaseNumber release = 0;
   std::string owner;  ///< login name of who started it
   std::string message;
-  bool force = false;
+  bool force = false;  ///< the operator said --force
   bool rollback = false;
   bool first_release = false;  ///< nothing was live on any host: no verdict
   WallTime started_wall{};
@@ -104,6 +104,9 @@ struct Rollout {
   Ending ending = Ending::none;  ///< taken_back and aborted stand from the beginning of going_back
   WallTime ended_wall{};
   Progress progress;  ///< not stored
+
+  /// Goes to everyone at once, without checks and without a verdict.
+  [[nodiscard]] bool unchecked() const { return force || rollback; }
   friend bool operator==(const Rollout&, const Rollout&) = default;
 };
 

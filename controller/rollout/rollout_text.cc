@@ -91,7 +91,7 @@ std::string released_text(const Rollout& rollout, const Counts& counts) {
     text += seconds < 10 ? fmt::format(" in {:.1f} s", seconds) : fmt::format(" in {:.0f} s", seconds);
   }
   if (rollout.rollback) {
-    text += " (rollback)";
+    text += rollout.force ? " (rollback, forced)" : " (rollback)";
   } else if (rollout.force) {
     text += " (forced: no checks, no verdict)";
   } else if (rollout.first_release) {

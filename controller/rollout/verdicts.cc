@@ -20,7 +20,7 @@ bool Move::frozen() const {
 }
 
 void Move::on(const JudgeAnswered& event) {
-  if (r_.force || r_.first_release || !r_.soak_from) return;
+  if (r_.unchecked() || r_.first_release || !r_.soak_from) return;
   const judge::Verdict& verdict = event.verdict;
   const bool open = r_.phase == Phase::soaking || r_.phase == Phase::rolling || (r_.phase == Phase::held && !frozen());
   switch (verdict.answer) {

@@ -60,6 +60,7 @@ struct ClientSocket::Parts {
   link::Readiness readiness;
   link::Readiness monitor_readiness;
   link::Reader reader;
+  std::size_t frame_bytes_max;
   State state = State::dialling;
 
   Parts(link::Socket made, link::Monitor begun, const Options& options)
@@ -67,7 +68,8 @@ struct ClientSocket::Parts {
         monitor(std::move(begun)),
         readiness(socket.get()),
         monitor_readiness(monitor.socket()),
-        reader({.routed = false, .frame_bytes_max = options.frame_bytes_max}) {}
+        reader({.routed = false, .frame_bytes_max = options.frame_bytes_max}),
+        frame_bytes_max(options.frame_bytes_max) {}
 
   void apply(const link::Monitor::Event& event);
   void read_events();
@@ -140,7 +142,7 @@ Sent ClientSocket::send(const Frames& frames, std::string_view payload) {
   // The owner waits on monitor_fd() for this news and has not asked for it.
   if (parts_->state != before) parts_->monitor_readiness.look_again();
   if (parts_->state != State::connected) return Sent::peer_gone;
-  const Sent sent = link::send_message(parts_->socket.get(), {}, frames, payload);
+  const Sent sent = link::send_message(parts_->socket.get(), parts_->frame_bytes_max, {}, frames, payload);
   parts_->readiness.look_if_readable();
   return sent;
 }

@@ -107,7 +107,8 @@ class Reader {
 };
 
 /// Sends all frames or none. `connection` is empty on a DEALER. `queue_full` on a DEALER may mean: no connection.
-Sent send_message(void* socket, std::string_view connection, const Frames& frames, std::string_view payload);
+Sent send_message(void* socket, std::size_t frame_bytes_max, std::string_view connection, const Frames& frames,
+                  std::string_view payload);
 
 /// The events of one socket. Begun before connect, ended before the socket is closed.
 class Monitor {

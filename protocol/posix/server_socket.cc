@@ -123,6 +123,7 @@ struct ServerSocket::Parts {
   link::Socket socket;
   link::Readiness readiness;
   link::Reader reader;
+  std::size_t frame_bytes_max;
   bool local;
   std::string endpoint;
 
@@ -130,6 +131,7 @@ struct ServerSocket::Parts {
       : socket(std::move(made)),
         readiness(socket.get()),
         reader({.routed = true, .frame_bytes_max = options.frame_bytes_max}),
+        frame_bytes_max(options.frame_bytes_max),
         local(!options.curve),
         endpoint(std::move(bound)) {}
 };
@@ -180,7 +182,7 @@ std::optional<Received> ServerSocket::receive() {
 
 Sent ServerSocket::send(const std::string& connection, const Frames& frames, std::string_view payload) {
   if (connection.empty()) return Sent::peer_gone;
-  const Sent sent = link::send_message(parts_->socket.get(), connection, frames, payload);
+  const Sent sent = link::send_message(parts_->socket.get(), parts_->frame_bytes_max, connection, frames, payload);
   parts_->readiness.look_if_readable();
   return sent;
 }

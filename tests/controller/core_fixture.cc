@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "controller/rollout/deployments.h"
-
 namespace serin::controller::testing {
 
 using namespace std::chrono_literals;
@@ -115,11 +113,14 @@ Turn CoreFixture::tick(Duration length) {
 
 Turn CoreFixture::deploy(ReleaseNumber release, bool force) {
   Turn turn;
-  const auto begun = rollout::begin_deployment(
-      state, {.application = kShop, .release = release, .owner = "alice", .message = "faster cart", .force = force}, {},
-      now, turn);
-  if (!begun) std::abort();
+  if (!begin({.release = release, .owner = "alice", .message = "faster cart", .force = force}, turn)) std::abort();
   return turn;
+}
+
+Result<void> CoreFixture::begin(const rollout::DeploymentRequest& request, Turn& turn) {
+  rollout::DeploymentRequest of_shop = request;
+  of_shop.application = kShop;
+  return rollout::begin_deployment(state, of_shop, {}, now, turn);
 }
 
 std::vector<Order> CoreFixture::orders(const Turn& turn) {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "controller/controller_core.h"
+#include "controller/rollout/deployments.h"
 
 namespace serin::controller::testing {
 
@@ -35,6 +36,8 @@ class CoreFixture {
   Turn tick(Duration length);
 
   Turn deploy(ReleaseNumber release, bool force = false);
+  /// What begin_deployment says.
+  Result<void> begin(const rollout::DeploymentRequest& request, Turn& turn);
 
   /// Orders that went to the host.
   [[nodiscard]] static std::vector<Order> orders(const Turn& turn);

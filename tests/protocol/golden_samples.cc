@@ -91,10 +91,12 @@ OperatorRequest operator_request() {
           .force = true,
           .dry_run = true,
           .yes = true,
+          .yes_delete = true,
           .detach = true,
           .wait_ms = 20'000,
           .labels = {"canary", "rack-4"},
-          .name = "web-1"};
+          .name = "web-1",
+          .cwd = "/srv/staging/lib"};
 }
 
 OperatorEvent operator_event() {

@@ -49,10 +49,8 @@ TEST(Check, a_host_has_a_plain_name) {
 }
 
 TEST(Check, a_host_has_at_most_64_applications_each_named_once) {
-  std::vector<ApplicationStatus> statuses;
-  for (std::size_t i = 0; i < limits::kApplicationsPerHostMax; ++i) {
-    statuses.push_back({.application = "app" + std::to_string(i)});
-  }
+  std::vector<ApplicationStatus> statuses(limits::kApplicationsPerHostMax);
+  for (std::size_t i = 0; i < statuses.size(); ++i) statuses[i].application = "app" + std::to_string(i);
   EXPECT_TRUE(pass(Hello{.applications = statuses}));
   statuses.push_back({.application = "one-more"});
   EXPECT_EQ(refusal_of(Hello{.applications = statuses}), "hello: more applications than a host may have");
@@ -69,11 +67,23 @@ TEST(Check, seconds_of_a_report_ascend_and_are_at_most_those_that_are_kept) {
   EXPECT_TRUE(pass(Report{.applications = {counts_of({{-1, 0, 0}, {0, 1, 1}, {5, 2, 2}})}}));
   EXPECT_EQ(refusal_of(Report{.applications = {counts_of({{2, 0, 0}, {1, 0, 0}})}}), "report: seconds out of order");
   EXPECT_EQ(refusal_of(Report{.applications = {counts_of({{2, 0, 0}, {2, 0, 0}})}}), "report: seconds out of order");
-  std::vector<SecondCounts> seconds;
-  for (std::int64_t second = 0; second < limits::kReportedSecondsKept.count(); ++second) seconds.push_back({second});
+  std::vector<SecondCounts> seconds(static_cast<std::size_t>(limits::kReportedSecondsKept.count()));
+  for (std::size_t i = 0; i < seconds.size(); ++i) seconds[i].second = static_cast<std::int64_t>(i);
   EXPECT_TRUE(pass(Report{.applications = {counts_of(seconds)}}));
   seconds.push_back({limits::kReportedSecondsKept.count()});
   EXPECT_EQ(refusal_of(Report{.applications = {counts_of(seconds)}}), "report: more seconds than a report may hold");
+}
+
+TEST(Check, an_operator_waits_at_most_a_year) {
+  using std::chrono::milliseconds;
+  const std::int64_t most = milliseconds(limits::kOperatorWaitMax).count();
+  EXPECT_TRUE(pass(OperatorRequest{.wait_ms = -1})) << "as configured";
+  EXPECT_TRUE(pass(OperatorRequest{.wait_ms = 0}));
+  EXPECT_TRUE(pass(OperatorRequest{.wait_ms = most}));
+  for (const std::int64_t wait_ms : {most + 1, INT64_MAX, std::int64_t{-2}, INT64_MIN}) {
+    EXPECT_EQ(refusal_of(OperatorRequest{.wait_ms = wait_ms}),
+              "operator_request: a wait of more than 366 days, or none");
+  }
 }
 
 TEST(Check, parts_of_objects_are_within_the_bounds) {

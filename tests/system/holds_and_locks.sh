@@ -46,7 +46,7 @@ echo four >"$FLEET/staging/index"
 expect_exit 4 serin deploy -m "fourth release"
 expect_exit 5 serin deploy --force -m "no time"
 expect_exit 0 serin deploy --force --yes -m "no time"
-expect_all_live 4
+expect_all_live 5
 
 # A CLI that is killed changes nothing: the deployment lives in the daemon. --json gives a document a line.
 echo five >"$FLEET/staging/index"
@@ -60,7 +60,8 @@ expect_exit 3 serin abort --json
 while read -r line; do jq -e . <<<"$line" >/dev/null || fail "no JSON: $line"; done <<<"$OUTPUT"
 
 # Ctrl-C takes it back and shows it to its end.
-serin deploy --wait 60s -m "sixth release" >"$FLEET/interrupted.out" 2>&1 &
+# (A job in the background of a script ignores SIGINT, unless it is told not to.)
+env --default-signal=INT "$SERIN_BIN/serin" --run-dir "$FLEET/run" deploy --wait 60s -m "sixth release" >"$FLEET/interrupted.out" 2>&1 &
 cli=$!
 wait_until 100 phase_is soaking
 kill -INT "$cli"
@@ -68,4 +69,4 @@ status=0
 wait "$cli" || status=$?
 ((status == 3)) || fail "exit $status after Ctrl-C instead of 3: $(cat "$FLEET/interrupted.out")"
 grep -q "aborted by" "$FLEET/interrupted.out" || fail "$(cat "$FLEET/interrupted.out")"
-expect_all_live 4
+expect_all_live 5

@@ -17,8 +17,10 @@ fleet_start
 expect_exit 0 serin deploy --force -m "first release"
 expect_all_live 1
 
-whole() { # HOST: all files of the live tree say the same
-  [ "$(cat "$(fleet_host_dir "$1")"/live/d/file-* | sort -u | wc -l)" = 1 ] || fail "$(fleet_host_name "$1"): a mixed tree is live"
+whole() { # HOST: all files of the tree that is live now say the same (the link may be switched while they are read)
+  local tree
+  tree=$(readlink -e "$(fleet_host_dir "$1")/live") || fail "$(fleet_host_name "$1"): nothing is live"
+  [ "$(cat "$tree"/d/file-* | sort -u | wc -l)" = 1 ] || fail "$(fleet_host_name "$1"): a mixed tree is live: $tree"
 }
 settled() { # RELEASE
   local i
@@ -55,6 +57,7 @@ for ((round = 1; round <= 6; round++)); do
   for ((i = 1; i <= FLEET_HOSTS; i++)); do whole "$i"; done
 done
 ((release > 1)) || fail "no deploy got in"
+fleet_wait_connected 12
 expect_exit 0 serin rollback --yes
 wait_until 900 nothing_runs
 for ((i = 1; i <= FLEET_HOSTS; i++)); do whole "$i"; done

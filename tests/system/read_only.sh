@@ -6,7 +6,7 @@
 fleet_init 4 1 1
 echo one >"$FLEET/staging/index"
 # A disk of its own for the state, small enough to be filled.
-if ! mount -t tmpfs -o size=24m,mode=0700 serin-test "$FLEET/state"; then
+if ! mount -t tmpfs -o size=48m,mode=0700 serin-test "$FLEET/state"; then
   fail "this test mounts a small disk and must be run as root (or in a container that may)"
 fi
 unmount() {
@@ -23,17 +23,29 @@ run_applications
 expect_exit 0 serin deploy -m "first release"
 expect_all_live 1
 
-head -c 64M /dev/zero >"$FLEET/state/filler" 2>/dev/null || true
+# Nearly full: said before anything is lost.
+head -c 40M /dev/zero >"$FLEET/state/filler"
 echo two >"$FLEET/staging/index"
-head -c 200000 /dev/urandom >"$FLEET/staging/large"
-wait_until 100 sh -c "! '$SERIN_BIN/serin' --run-dir '$FLEET/run' deploy -m full"
-status=0
-OUTPUT=$(serin deploy -m "on a full disk" 2>&1) || status=$?
-((status == 5 || status == 1)) || fail "exit $status: $OUTPUT"
-[[ "$OUTPUT" == *"space"* || "$OUTPUT" == *"full"* ]] || fail "the reason is missing: $OUTPUT"
-expect_all_live 1
+wait_until 100 sh -c "'$SERIN_BIN/serin' --run-dir '$FLEET/run' status | grep -q 'DISK NEARLY FULL'"
+expect_exit 5 serin deploy -m "on a nearly full disk"
+expect_text "disk space"
+expect_text "$FLEET/state"
+
+# Full: a command that must be recorded waits and says so; hosts stay connected and are counted.
+head -c 64M /dev/zero >"$FLEET/state/filler-2" 2>/dev/null || true
+serin rollback r1 --yes -m "recorded first" >"$FLEET/waiting.out" 2>&1 &
+waiting=$!
+wait_until 100 grep -q "the disk is full" "$FLEET/waiting.out"
+expect_exit 5 serin abort
+expect_text "cannot store anything"
+sleep 8
 fleet_wait_connected 4
+expect_all_live 1
+
+# Space again: what waited is carried out, and deploys are taken.
+rm "$FLEET/state/filler-2"
 rm "$FLEET/state/filler"
+wait "$waiting" || fail "what waited for the disk failed: $(cat "$FLEET/waiting.out")"
 wait_until 300 sh -c "'$SERIN_BIN/serin' --run-dir '$FLEET/run' deploy --force --yes -m 'space again'"
 for ((i = 1; i <= FLEET_HOSTS; i++)); do [ "$(cat "$(fleet_host_dir "$i")/live/index")" = two ] || fail "$i lacks it"; done
 

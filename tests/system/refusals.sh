@@ -15,6 +15,12 @@ fleet_start
 # A second daemon on the same state folder.
 expect_exit 1 "$SERIN_BIN/serin-controller" --config "$FLEET/controller.toml"
 expect_text "another serin-controller uses $FLEET/state"
+# A second daemon with a state folder of its own, but the run_dir of the first: that keeps its socket.
+sed -e 's|^state_dir = .*|state_dir = "'"$FLEET"'/state-2"|' -e "s|^orders_port = .*|orders_port = $((FLEET_PORT + 2))|" \
+  -e "s|^content_port = .*|content_port = $((FLEET_PORT + 3))|" "$FLEET/controller.toml" >"$FLEET/second.toml"
+expect_exit 1 timeout 20 "$SERIN_BIN/serin-controller" --config "$FLEET/second.toml"
+expect_text "another serin-controller serves operators in $FLEET/run"
+expect_exit 0 serin hosts
 # A second agent on the same state folder.
 expect_exit 1 "$SERIN_BIN/serin-agent" --config "$(fleet_host_dir 1)/agent.toml"
 expect_text "another serin-agent uses"
@@ -27,7 +33,7 @@ expect_exit 5 serin deploy -m "empty"
 expect_text "$FLEET/staging"
 mv "$FLEET/index" "$FLEET/staging/index"
 mv "$FLEET/staging" "$FLEET/gone"
-expect_exit 1 serin deploy -m "no source"
+expect_exit 5 serin deploy -m "no source"
 expect_text "$FLEET/staging"
 mv "$FLEET/gone" "$FLEET/staging"
 chmod u+s "$FLEET/staging/index"

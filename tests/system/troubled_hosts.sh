@@ -36,7 +36,7 @@ expect_text "no/such"
 expect_live 1 1
 expect_live 4 1
 expect_live 8 1
-[ -d "$FLEET/hosts/web-05/live" ] && [ ! -L "$FLEET/hosts/web-05/live" ] || fail "the real folder of web-05 was touched"
+if [ -L "$FLEET/hosts/web-05/live" ] || [ ! -d "$FLEET/hosts/web-05/live" ]; then fail "the real folder of web-05 was touched"; fi
 [ "$(readlink "$FLEET/hosts/web-06/live")" = /tmp ] || fail "the foreign link of web-06 was touched"
 
 # A canary whose reload hook hangs: stopped after its timeout, the agent goes back by itself, the deployment fails.

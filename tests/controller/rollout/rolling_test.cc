@@ -81,7 +81,7 @@ TEST(Rolling, force_that_no_host_could_load_is_no_release) {
   driver.start();
   EXPECT_EQ(driver.rollout.ending, Ending::taken_back);
   EXPECT_EQ(exit_code(driver.rollout), 3);
-  EXPECT_TRUE(driver.rollout.reason.starts_with("no host loaded r12: web-01 (taken_back")) << driver.rollout.reason;
+  EXPECT_TRUE(driver.rollout.reason.starts_with("no host loaded r12: web-01 (taken back")) << driver.rollout.reason;
 }
 
 TEST(Rolling, a_first_release_goes_through_its_stages_without_a_verdict_and_says_so) {
