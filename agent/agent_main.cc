@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -59,6 +60,9 @@ int print_key(const serin::agent::AgentSettings& settings) {
 }
 
 int run_daemon(const serin::agent::AgentSettings& settings) {
+  // Threads that share one arena can give back what a large step needed (see StepWorker): of arenas of their own
+  // malloc_trim() leaves the end as it is, which may be all of it.
+  ::mallopt(M_ARENA_MAX, 1);
   serin::posix::begin_log(settings.log_level);
   auto agent = serin::agent::AgentLoop::open(settings);
   if (!agent) return fail(agent.error().text);

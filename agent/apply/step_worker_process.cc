@@ -1,5 +1,7 @@
 #include "agent/apply/step_worker_process.h"
 
+#include <malloc.h>
+
 namespace serin::apply {
 
 namespace {
@@ -103,6 +105,8 @@ void StepWorker::work(const std::stop_token& stop) {
       carry_out(*job, stop);
     } else if (!stop.stop_requested()) {
       tidy_in_ = applier_->tidy() ? std::nullopt : std::optional(kTidyAgain);
+      // What a step took for its moment: 10 MB for 10,000 new files.
+      ::malloc_trim(0);
     }
   }
 }
