@@ -5,6 +5,8 @@
 
 #include <csignal>
 #include <cstring>
+#include <set>
+#include <utility>
 
 #include "agent/agent_core.h"
 #include "agent/apply/step_worker_process.h"
@@ -79,7 +81,9 @@ struct AgentLoop::Parts {
   std::map<ApplicationName, count::LogFollower> followers;
   std::map<ApplicationName, apply::StepWorker> workers;
   std::map<ApplicationName, std::string> troubles;
-  std::string told_status;  ///< to systemd
+  std::set<ApplicationName> looked_at;  ///< their workers have said what is live, or why they cannot
+  std::optional<Dial> waiting_dial;     ///< until that is so of all
+  std::string told_status;              ///< to systemd
   bool stop = false;
 
   void perform(const Effects& effects) {
@@ -87,6 +91,11 @@ struct AgentLoop::Parts {
   }
   void carry_out(const Dial& dial) {
     link_told = false;
+    // The hello says what is live: without that the controller would order again what is there already.
+    if (looked_at.size() < workers.size()) {
+      waiting_dial = dial;
+      return;
+    }
     auto dialled = posix::ClientSocket::dial(context, {.endpoint = settings.controller,
                                                        .curve = keys,
                                                        .server_key = settings.controller_keys[dial.key],
@@ -99,7 +108,10 @@ struct AgentLoop::Parts {
     }
     link.emplace(std::move(*dialled));
   }
-  void carry_out(const CloseLink&) { link.reset(); }
+  void carry_out(const CloseLink&) {
+    waiting_dial.reset();
+    link.reset();
+  }
   void carry_out(const SendMessage& message) {
     // A message that finds no room is made again: reports are absolute, outcomes are resent, heartbeats follow.
     if (link) link->send(encode(message.envelope));
@@ -167,8 +179,10 @@ struct AgentLoop::Parts {
         }
         if (news->status) perform(core.on_status(*news->status, read_clocks()));
         if (news->step_ended) perform(core.on_step_ended(name));
+        looked_at.insert(name);
       }
     }
+    if (waiting_dial && looked_at.size() == workers.size()) carry_out(*std::exchange(waiting_dial, std::nullopt));
   }
 
   /// Reads what the applications logged.
