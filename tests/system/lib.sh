@@ -97,7 +97,7 @@ wait_until() {
 }
 
 # Until the hosts have run a trusted release for longer than the 5 s that baseline_min asks for here.
-wait_for_baseline() { sleep 8; }
+wait_for_baseline() { sleep 12; }
 
 status_json() { serin status --json; }
 phase_is() { status_json | grep -q "\"phase\":\"$1\""; }

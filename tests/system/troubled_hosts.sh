@@ -40,7 +40,7 @@ if [ -L "$FLEET/hosts/web-05/live" ] || [ ! -d "$FLEET/hosts/web-05/live" ]; the
 [ "$(readlink "$FLEET/hosts/web-06/live")" = /tmp ] || fail "the foreign link of web-06 was touched"
 
 # A canary whose reload hook hangs: stopped after its timeout, the agent goes back by itself, the deployment fails.
-sleep 7
+wait_for_baseline
 touch "$FLEET/hosts/web-01/hang"
 echo two >"$FLEET/staging/index"
 status=0
