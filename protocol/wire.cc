@@ -96,7 +96,6 @@ Result<void> check(const OperatorRequest& request) {
 }
 Result<void> check(const GetObject& get) {
   if (get.length == 0 || get.length > limits::kChunkBytes) return invalid("a part of a bad length");
-  if (get.offset > limits::kObjectBytesMax) return invalid("a part beyond the largest object");
   return {};
 }
 Result<void> check(const ObjectPart& part) {

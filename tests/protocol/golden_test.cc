@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <ostream>
 #include <set>
 
 #include "protocol/limits.h"
@@ -9,6 +10,12 @@
 #include "tests/protocol/golden_samples.h"
 
 namespace serin {
+
+/// For the names of parameterised tests.
+static void PrintTo(const Envelope& envelope, std::ostream* out) {
+  *out << name_of_type(envelope.header.type);
+}
+
 namespace {
 
 /// "order.v1"

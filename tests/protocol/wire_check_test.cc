@@ -87,11 +87,9 @@ TEST(Check, an_operator_waits_at_most_a_year) {
 }
 
 TEST(Check, parts_of_objects_are_within_the_bounds) {
-  EXPECT_TRUE(pass(GetObject{.offset = limits::kObjectBytesMax, .length = limits::kChunkBytes}));
+  EXPECT_TRUE(pass(GetObject{.offset = UINT64_MAX, .length = limits::kChunkBytes})) << "answered, with `invalid`";
   EXPECT_EQ(refusal_of(GetObject{.length = 0}), "get_object: a part of a bad length");
   EXPECT_EQ(refusal_of(GetObject{.length = limits::kChunkBytes + 1}), "get_object: a part of a bad length");
-  EXPECT_EQ(refusal_of(GetObject{.offset = limits::kObjectBytesMax + 1, .length = 1}),
-            "get_object: a part beyond the largest object");
   EXPECT_TRUE(pass(ObjectPart{.offset = 7, .object_bytes = 7}));
   EXPECT_EQ(refusal_of(ObjectPart{.offset = 8, .object_bytes = 7}), "object_part: a part beyond its object");
   EXPECT_EQ(refusal_of(ObjectPart{.object_bytes = limits::kObjectBytesMax + 1}),

@@ -186,6 +186,7 @@ struct Opening {
   const char* name;
   std::string bytes;
   std::string endless;  ///< written again and again until the server hangs up
+  friend void PrintTo(const Opening& opening, std::ostream* out) { *out << opening.name; }
 };
 
 class HostileOpening : public HostilePeer, public ::testing::WithParamInterface<Opening> {};
