@@ -17,6 +17,9 @@ using controller::ActiveDeployment;
 using controller::KnownRelease;
 using controller::Trust;
 
+/// After a switch: a host's seconds are aligned to within one, and what served the old release logs on for a moment.
+constexpr auto kSettles = std::chrono::seconds{2};
+
 std::vector<Candidate> candidates_for(const ControllerState& state, const ApplicationName& application) {
   std::vector<Candidate> candidates;
   for (const auto& [name, host] : state.roster.hosts()) {
@@ -214,7 +217,7 @@ void refresh_trust(ControllerState& state, const ApplicationName& application, c
     state.trusted_hosts.insert(key);
     // It may have run this release for long before this daemon heard of it.
     const Duration live_for{known->applications.at(application).live_for_ms};
-    state.ledger.trust(host, application, now.steady - live_for);
+    state.ledger.trust(host, application, now.steady - live_for + kSettles);
   } else {
     state.trusted_hosts.erase(key);
     state.ledger.trust(host, application, std::nullopt);
