@@ -79,6 +79,7 @@ struct AgentLoop::Parts {
   std::map<ApplicationName, count::LogFollower> followers;
   std::map<ApplicationName, apply::StepWorker> workers;
   std::map<ApplicationName, std::string> troubles;
+  std::string told_status;  ///< to systemd
   bool stop = false;
 
   void perform(const Effects& effects) {
@@ -157,7 +158,6 @@ struct AgentLoop::Parts {
         if (!news->trouble.empty() && troubles[name] != news->trouble) spdlog::error("{}: {}", name, news->trouble);
         if (!news->trouble.empty()) troubles[name] = news->trouble;
         if (news->outcome) {
-          if (news->outcome->step == "open") news->outcome->output = troubles[name];
           spdlog::info("{}: order {}.{}: {}{}", name, news->outcome->order.deployment, news->outcome->order.sequence,
                        name_of(news->outcome->result),
                        news->outcome->step.empty()
@@ -178,6 +178,19 @@ struct AgentLoop::Parts {
       for (int turn = 0; turn < kReadTurns && follower.read(read_clocks().steady, core.counter(name)); ++turn) {
       }
       core.set_blind(name, follower.blind());
+    }
+  }
+
+  /// For `systemctl status`.
+  [[nodiscard]] std::string status_text() const {
+    if (!core.ready()) return "dialling " + settings.controller;
+    return fmt::format("connected to {} as {}", settings.controller, core.host());
+  }
+  void tell_systemd() {
+    posix::notify_watchdog();
+    if (std::string status = status_text(); status != told_status) {
+      told_status = std::move(status);
+      posix::notify_status(told_status);
     }
   }
 
@@ -212,7 +225,7 @@ void AgentLoop::run() {
   Parts& parts = *parts_;
   spdlog::info("serin-agent {} with key {}: {} applications, controller {}", SERIN_VERSION,
                to_hex(parts.keys.public_key), parts.settings.applications.size(), parts.settings.controller);
-  posix::notify_ready("dialling " + parts.settings.controller);
+  posix::notify_ready(parts.status_text());
   SteadyTime next_tick{};
   while (!parts.stop) {
     const SteadyTime before = posix::boot_time();
@@ -226,7 +239,7 @@ void AgentLoop::run() {
     // Seconds exist before lines are added to them.
     parts.perform(parts.core.on_tick(read_clocks()));
     parts.count();
-    posix::notify_watchdog();
+    parts.tell_systemd();
   }
   posix::notify_stopping();
   spdlog::info("stopping: what is live stays live");

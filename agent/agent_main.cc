@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -10,10 +9,13 @@
 #include "protocol/digest.h"
 #include "protocol/posix/files.h"
 #include "protocol/posix/key_file.h"
+#include "protocol/posix/service_log.h"
 
 namespace {
 
 constexpr std::size_t kConfigBytesMax = 1U << 20;
+/// EX_CONFIG of sysexits.h: the unit does not start again what cannot mend itself.
+constexpr int kBadConfiguration = 78;
 
 int fail(const std::string& text) {
   fmt::print(stderr, "serin-agent: {}\n", text);
@@ -21,10 +23,12 @@ int fail(const std::string& text) {
 }
 
 /// A configuration that cannot be used. The mistakes in it name the file themselves, as compilers do.
-int refuse(const serin::Error& error) {
-  if (error.kind != serin::ErrorKind::invalid) return fail(error.text);
-  fmt::print(stderr, "{}\n", error.text);
-  return 1;
+void refuse(const serin::Error& error) {
+  if (error.kind == serin::ErrorKind::invalid) {
+    fmt::print(stderr, "{}\n", error.text);
+  } else {
+    fail(error.text);
+  }
 }
 
 serin::Result<serin::agent::AgentSettings> read_settings(const std::string& file) {
@@ -36,7 +40,10 @@ serin::Result<serin::agent::AgentSettings> read_settings(const std::string& file
 /// --check: what the agent would run with, or every mistake.
 int check(const std::string& file) {
   const auto settings = read_settings(file);
-  if (!settings) return refuse(settings.error());
+  if (!settings) {
+    refuse(settings.error());
+    return 1;
+  }
   std::string names;
   for (const auto& [name, application] : settings->applications) names += (names.empty() ? ": " : ", ") + name;
   const std::size_t count = settings->applications.size();
@@ -52,9 +59,7 @@ int print_key(const serin::agent::AgentSettings& settings) {
 }
 
 int run_daemon(const serin::agent::AgentSettings& settings) {
-  spdlog::set_pattern("%Y-%m-%d %H:%M:%S.%e %l %v");
-  spdlog::set_level(spdlog::level::from_str(settings.log_level));
-  spdlog::flush_on(spdlog::level::info);
+  serin::posix::begin_log(settings.log_level);
   auto agent = serin::agent::AgentLoop::open(settings);
   if (!agent) return fail(agent.error().text);
   agent->run();
@@ -76,7 +81,10 @@ int run(int argc, char** argv) {
 
   if (only_check) return check(config);
   const auto settings = read_settings(config);
-  if (!settings) return refuse(settings.error());
+  if (!settings) {
+    refuse(settings.error());
+    return kBadConfiguration;
+  }
   return print ? print_key(*settings) : run_daemon(*settings);
 }
 

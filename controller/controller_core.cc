@@ -7,9 +7,8 @@
 namespace serin::controller {
 
 ControllerCore::ControllerCore(ControllerSettings settings, SigningKey signing_key, StoredState stored,
-                               std::string instance, std::uint64_t first_session, Now now) {
+                               std::string instance, std::uint64_t first_session) {
   state_.roster = fleet::Roster{settings.heartbeat, settings.lease};
-  state_.roster.grace_until(now.steady + settings.lease);
   state_.settings = std::move(settings);
   state_.signing_key = std::move(signing_key);
   state_.instance = std::move(instance);
@@ -40,6 +39,7 @@ Turn ControllerCore::start(Now now) {
   Turn turn;
   for (const auto& [name, host] : state_.roster.hosts()) turn.effect(AdmitKey{host.record.public_key, name});
   std::vector<ApplicationName> running;
+  running.reserve(state_.active.size());
   for (const auto& [application, active] : state_.active) running.push_back(application);
   for (const ApplicationName& application : running) {
     if (!state_.settings.applications.contains(application)) {
@@ -85,6 +85,10 @@ void ControllerCore::on_client_gone(const std::string& connection) {
 
 void ControllerCore::set_read_only(std::string why) {
   state_.read_only = std::move(why);
+}
+
+void ControllerCore::set_low_space(std::string why) {
+  state_.low_space = std::move(why);
 }
 
 }  // namespace serin::controller

@@ -6,6 +6,7 @@
 #include "controller/controller_state.h"
 #include "controller/fleet/host_messages.h"
 #include "controller/operate/commands.h"
+#include "controller/operate/release_commands.h"
 
 namespace serin::controller {
 
@@ -14,7 +15,7 @@ namespace serin::controller {
 class ControllerCore {
  public:
   ControllerCore(ControllerSettings settings, SigningKey signing_key, StoredState stored, std::string instance,
-                 std::uint64_t first_session, Now now);
+                 std::uint64_t first_session);
 
   /// First call: goes on with what was running.
   Turn start(Now now);
@@ -26,6 +27,8 @@ class ControllerCore {
   void on_client_gone(const std::string& connection);
   /// The database refuses to store: deploys are refused and rollouts stand still until the text is empty again.
   void set_read_only(std::string why);
+  /// The disk is nearly full: deploys are refused, what runs goes on with what is left; empty: there is space.
+  void set_low_space(std::string why);
 
   [[nodiscard]] const ControllerState& state() const { return state_; }
 

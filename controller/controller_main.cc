@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -9,11 +8,15 @@
 #include "controller/daemon_loop.h"
 #include "controller/operate/announce_process.h"
 #include "protocol/posix/files.h"
+#include "protocol/posix/folder_owner.h"
 #include "protocol/posix/link_socket.h"
+#include "protocol/posix/service_log.h"
 
 namespace {
 
 constexpr std::size_t kConfigBytesMax = 1U << 20;
+/// EX_CONFIG of sysexits.h: the unit does not start again what cannot mend itself.
+constexpr int kBadConfiguration = 78;
 
 int fail(const std::string& text) {
   fmt::print(stderr, "serin-controller: {}\n", text);
@@ -21,10 +24,12 @@ int fail(const std::string& text) {
 }
 
 /// A configuration that cannot be used. The mistakes in it name the file themselves, as compilers do.
-int refuse(const serin::Error& error) {
-  if (error.kind != serin::ErrorKind::invalid) return fail(error.text);
-  fmt::print(stderr, "{}\n", error.text);
-  return 1;
+void refuse(const serin::Error& error) {
+  if (error.kind == serin::ErrorKind::invalid) {
+    fmt::print(stderr, "{}\n", error.text);
+  } else {
+    fail(error.text);
+  }
 }
 
 serin::Result<serin::controller::ControllerSettings> read_settings(const std::string& file) {
@@ -36,7 +41,10 @@ serin::Result<serin::controller::ControllerSettings> read_settings(const std::st
 /// --check: what the daemon would run with, or every mistake.
 int check(const std::string& file) {
   const auto settings = read_settings(file);
-  if (!settings) return refuse(settings.error());
+  if (!settings) {
+    refuse(settings.error());
+    return 1;
+  }
   std::string names;
   for (const auto& [name, application] : settings->applications) names += (names.empty() ? ": " : ", ") + name;
   const std::size_t count = settings->applications.size();
@@ -44,12 +52,22 @@ int check(const std::string& file) {
   return 0;
 }
 
+/// --print-keys: keys that are made now are the daemon's, not root's.
+int print_public_keys(const std::string& state_dir) {
+  if (const auto became = serin::posix::become_owner_of(state_dir); !became) return fail(became.error().text);
+  const auto text = serin::controller::public_keys_text(state_dir);
+  if (!text) return fail(text.error().text);
+  fmt::print("{}", *text);
+  return 0;
+}
+
 int run_daemon(const serin::controller::ControllerSettings& settings) {
   serin::posix::tune_malloc_for_bulk();
   serin::operate::ignore_children();
-  spdlog::set_pattern("%Y-%m-%d %H:%M:%S.%e %l %v");
-  spdlog::set_level(spdlog::level::from_str(settings.log_level));
-  spdlog::flush_on(spdlog::level::info);
+  serin::posix::begin_log(settings.log_level);
+  if (const auto own = serin::posix::check_own_folder(settings.state_dir, "serin-controller"); !own) {
+    return fail(own.error().text);
+  }
   auto daemon = serin::controller::DaemonLoop::open(settings);
   if (!daemon) return fail(daemon.error().text);
   daemon->run();
@@ -70,13 +88,11 @@ int run(int argc, char** argv) {
 
   if (only_check) return check(config);
   const auto settings = read_settings(config);
-  if (!settings) return refuse(settings.error());
-  if (print_keys) {
-    const auto text = serin::controller::public_keys_text(settings->state_dir);
-    if (!text) return fail(text.error().text);
-    fmt::print("{}", *text);
-    return 0;
+  if (!settings) {
+    refuse(settings.error());
+    return kBadConfiguration;
   }
+  if (print_keys) return print_public_keys(settings->state_dir);
   return run_daemon(*settings);
 }
 

@@ -64,6 +64,7 @@ struct ControllerState {
   std::map<std::pair<HostName, ApplicationName>, CatchUp> catching_up;
   std::set<std::pair<HostName, ApplicationName>> trusted_hosts;  ///< whose present seconds are trusted
   std::string read_only;                                         ///< why nothing can be stored; empty: all is well
+  std::string low_space;                                         ///< why no release is built; empty: there is space
 };
 
 /// The release, or nullptr. Valid until the state changes.

@@ -3,12 +3,13 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include <charconv>
+#include <algorithm>
 #include <csignal>
 
 #include "controller/commit_queue.h"
 #include "controller/controller_core.h"
 #include "controller/operate/announce_process.h"
+#include "controller/operate/answers.h"
 #include "controller/operate/operator_socket.h"
 #include "controller/operate/render.h"
 #include "controller/publish/content_socket.h"
@@ -48,7 +49,7 @@ Result<posix::ClockAnchor> open_clock(StateDb& database) {
   if (!stored) return stored;
   const auto newest = database.newest_time();
   if (!newest) return std::unexpected(newest.error());
-  const posix::ClockAnchor anchor = posix::anchor_clock(*stored, *newest);
+  posix::ClockAnchor anchor = posix::anchor_clock(*stored, *newest);
   if (anchor.boot_id != stored->boot_id || anchor.offset != stored->offset) {
     if (auto kept = database.store_clock_anchor(anchor); !kept) return std::unexpected(kept.error());
   }
@@ -86,8 +87,10 @@ struct DaemonLoop::Parts {
   std::optional<operate::OperatorSocket> operators;
 
   CommitQueue queue;
+  std::vector<Client> unanswered;  ///< their commands wait in the queue
   SteadyTime next_tick{};
   std::uint64_t malformed = 0;
+  std::string told_status;  ///< to systemd
   bool stop = false;
 
   [[nodiscard]] Now now() const { return {posix::anchored_time(anchor), posix::wall_time()}; }
@@ -101,15 +104,27 @@ struct DaemonLoop::Parts {
     if (auto job = queue.next_job()) store.post(job->id, std::move(job->records));
   }
 
+  /// Whose command came before the trouble was known: it is in the queue, and carried out once it is stored.
+  void tell_unanswered(const std::string& trouble) {
+    for (const Client& client : unanswered) {
+      carry_out(TellClient{client, operate::line_event(fmt::format("this command cannot be stored yet and waits; it is "
+                                                                   "carried out as soon as it is: {}",
+                                                                   trouble))});
+    }
+    unanswered.clear();
+  }
+
   void take_store_news() {
     while (const auto news = store.take()) {
       if (!news->trouble.empty()) {
         if (core.state().read_only.empty()) spdlog::error("read only: {}", news->trouble);
         core.set_read_only(news->trouble);
+        tell_unanswered(news->trouble);
         continue;
       }
       if (!core.state().read_only.empty()) spdlog::info("the database stores again");
       core.set_read_only({});
+      unanswered.clear();
       for (const Effect& effect : queue.committed(news->job)) perform(effect);
     }
   }
@@ -173,7 +188,10 @@ struct DaemonLoop::Parts {
       for (const auto& key : gate.pending()) {
         pending.push_back({key.public_key, key.address, key.tries, key.last_wall_ms});
       }
-      gather(core.on_request({asked->connection, asked->request}, asked->caller, asked->body, pending, now()));
+      const Client client{asked->connection, asked->request};
+      Turn turn = core.on_request(client, asked->caller, asked->body, pending, now());
+      if (!turn.records.empty()) unanswered.push_back(client);
+      gather(std::move(turn));
     }
   }
 
@@ -181,12 +199,46 @@ struct DaemonLoop::Parts {
     while (const auto built = builds.take()) gather(core.on_built(built->application, built->result, now()));
   }
 
+  /// What runs must be able to store its steps to the end: new deploys are refused before the disk is full.
+  void look_at_disk() {
+    const auto free = posix::free_space(settings.state_dir);
+    const bool low = free && free->bytes < limits::kControllerReserveBytes;
+    if (low == !core.state().low_space.empty()) return;
+    core.set_low_space(low ? fmt::format("only {} of disk space are left at {}: free some, {} at least",
+                                         bytes_text(free->bytes), settings.state_dir,
+                                         bytes_text(limits::kControllerReserveBytes))
+                           : std::string{});
+    if (low) {
+      spdlog::error("deploys are refused: {}", core.state().low_space);
+    } else {
+      spdlog::info("there is disk space again");
+    }
+  }
+
   void tick() {
     const Now at = now();
     if (at.steady < next_tick) return;
     next_tick = at.steady + kTick;
+    look_at_disk();
     gather(core.on_tick(at));
     posix::notify_watchdog();
+    if (std::string status = status_text(); status != told_status) {
+      told_status = std::move(status);
+      posix::notify_status(told_status);
+    }
+  }
+
+  /// For `systemctl status`.
+  [[nodiscard]] std::string status_text() const {
+    const ControllerState& state = core.state();
+    const auto& hosts = state.roster.hosts();
+    const auto connected = std::count_if(hosts.begin(), hosts.end(), [](const auto& host) {
+      return host.second.presence == fleet::Presence::connected;
+    });
+    std::string text =
+        fmt::format("{} of {} hosts connected, {} deployments running", connected, hosts.size(), state.active.size());
+    if (!state.read_only.empty()) text += "; READ ONLY: " + state.read_only;
+    return text;
   }
 
   Result<void> bind(const posix::CurveKeys& keys);
@@ -244,9 +296,8 @@ Result<DaemonLoop> DaemonLoop::open(const ControllerSettings& settings) {
   auto releases = release::ReleaseDir::open(state_dir);
   if (!releases) return std::unexpected(releases.error());
 
-  const Now now{posix::anchored_time(*anchor), posix::wall_time()};
   ControllerCore core(settings, std::move(*signing), std::move(*stored), to_hex(posix::random_bytes(8)),
-                      random_session(), now);
+                      random_session());
   auto parts = std::make_unique<Parts>(settings, std::move(*lock), std::move(*anchor), std::move(*reader),
                                        std::move(*writer), std::move(*releases), std::move(core));
   if (auto bound = parts->bind(*curve); !bound) return std::unexpected(bound.error());
@@ -256,8 +307,7 @@ Result<DaemonLoop> DaemonLoop::open(const ControllerSettings& settings) {
 void DaemonLoop::run() {
   Parts& parts = *parts_;
   parts.gather(parts.core.start(parts.now()));
-  posix::notify_ready(fmt::format("{} hosts known, listening on {}", parts.core.state().roster.hosts().size(),
-                                  parts.orders->endpoint()));
+  posix::notify_ready(parts.status_text());
   spdlog::info("serin-controller {} listens: orders {}, content {}, operators {}", SERIN_VERSION,
                parts.orders->endpoint(), parts.content->endpoint(), parts.operators->path().string());
   while (!parts.stop) {

@@ -27,6 +27,7 @@ struct Line {
   bool json = false;
   bool follows = false;  ///< it begins or moves a deployment and shows it
   std::string wait;
+  std::string path;  ///< of sync-file
   std::string import_file;
   std::string check_file = "/etc/serin/controller.toml";
   bool check = false;
@@ -66,7 +67,7 @@ void add_deploys(CLI::App& app, Line& line) {
   add_deploying(deploy, line);
 
   CLI::App* file = add_verb(app, line, "sync-file", "deploy", "deploy PATH -m MESSAGE, as in Scap");
-  file->add_option("PATH", line.request.arguments)->required()->expected(1);
+  file->add_option("PATH", line.path)->required();
   file->add_option("MESSAGE", line.request.message)->required();
   add_deploying(file, line);
 
@@ -134,6 +135,7 @@ serin::Result<void> complete(Line& line) {
   std::error_code error;
   line.request.cwd = std::filesystem::current_path(error).string();
   if (const char* sudo = std::getenv("SUDO_USER"); sudo != nullptr) line.request.sudo_user = sudo;
+  if (!line.path.empty()) line.request.arguments = {line.path};
   if (!line.wait.empty()) {
     const auto wait = serin::parse_duration(line.wait);
     if (!wait) {

@@ -30,6 +30,9 @@ inline constexpr std::size_t kHostNameBytesMax = 64;
 inline constexpr std::size_t kApplicationNameBytesMax = 64;
 inline constexpr std::size_t kApplicationsPerHostMax = 64;
 
+// Disk
+inline constexpr std::uint64_t kControllerReserveBytes = 16U << 20;  ///< with less free nothing new is deployed
+
 // Wire: orders, operator and content sockets
 inline constexpr std::uint16_t kProtocolNewest = 1;
 inline constexpr std::uint16_t kProtocolOldest = 1;
@@ -41,7 +44,6 @@ inline constexpr std::size_t kChunkBytes = 256U << 10;  ///< the largest payload
 inline constexpr std::size_t kContentFrameBytesMax = kChunkBytes + (4U << 10);
 inline constexpr std::size_t kUnpackItemsMax = 4'096;  ///< entries of one msgpack array or map
 inline constexpr std::size_t kUnpackDepthMax = 8;
-inline constexpr std::size_t kObjectsPerRequestMax = 1'024;
 
 // Flow
 inline constexpr std::size_t kCreditBytes = 1U << 20;  ///< what one puller may have outstanding
@@ -50,9 +52,10 @@ inline constexpr int kHighWaterMark = 1'000;           ///< messages for each pe
 // Time
 inline constexpr auto kHeartbeat = 2s;
 inline constexpr auto kLease = 30s;
-inline constexpr auto kReportedSecondsKept = 120s;  ///< what an agent can send again
-inline constexpr auto kLedgerFine = 600s;           ///< the controller's ring of seconds
-inline constexpr auto kLedgerCoarse = 3'600s;       ///< its ring of 10 s sums
+inline constexpr auto kOperatorWaitMax = 366 * 24h;  ///< of --wait: sums with a clock stay far from the ends
+inline constexpr auto kReportedSecondsKept = 120s;   ///< what an agent can send again
+inline constexpr auto kLedgerFine = 600s;            ///< the controller's ring of seconds
+inline constexpr auto kLedgerCoarse = 3'600s;        ///< its ring of 10 s sums
 
 // Counting
 inline constexpr std::size_t kReadBytes = 64U << 10;          ///< one buffer for all files

@@ -34,8 +34,10 @@ Character first_character(std::string_view text) {
 
 /// Characters that move the cursor, reorder what is read or show nothing.
 bool is_treacherous(char32_t code) {
-  return code < 0x20 || (code >= 0x7F && code < 0xA0) || (code >= 0x200B && code <= 0x200F) ||
-         (code >= 0x2028 && code <= 0x202E) || (code >= 0x2060 && code <= 0x206F) || code == 0xFEFF || code == 0xAD;
+  return code < 0x20 || (code >= 0x7F && code < 0xA0) || code == 0xAD || code == 0x61C || code == 0x180E ||
+         (code >= 0x200B && code <= 0x200F) || (code >= 0x2028 && code <= 0x202E) ||
+         (code >= 0x2060 && code <= 0x206F) || code == 0xFEFF || (code >= 0xFFF9 && code <= 0xFFFB) ||
+         (code >= 0xE0000 && code <= 0xE007F);
 }
 
 std::string escaped(std::string_view bytes) {
@@ -150,6 +152,11 @@ std::string age_text(Duration age) {
   if (seconds < 7'200) return fmt::format("{} min", seconds / 60);
   if (seconds < 172'800) return fmt::format("{} h", seconds / 3'600);
   return fmt::format("{} d", seconds / 86'400);
+}
+
+std::string ago_text(Duration age) {
+  const std::string text = age_text(age);
+  return text == "now" ? "just now" : text + " ago";
 }
 
 std::string bytes_text(std::uint64_t bytes) {

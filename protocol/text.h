@@ -8,8 +8,9 @@
 
 namespace serin {
 
-/// Text from elsewhere (messages, host output, log lines, paths) made safe for a terminal: control bytes and what is
-/// not UTF-8 become \n, \t, \e or \xNN, and more than `bytes_max` bytes are cut with "… (N bytes more)".
+/// Text from elsewhere (messages, host output, log lines, paths) made safe for a terminal: control bytes, characters
+/// that reorder or hide text and what is not UTF-8 become \n, \t, \e or \xNN; a text of more than `bytes_max` bytes is
+/// cut, never inside a character, with "… (N bytes more)".
 std::string printable(std::string_view text, std::size_t bytes_max = 512);
 
 /// As printable(), but line feeds stay: for a hook's output.
@@ -22,6 +23,8 @@ std::string duration_text(Duration length);
 std::optional<Duration> parse_duration(std::string_view text);
 /// How long ago, in one unit: "now", "3 s", "5 min", "2 h", "4 d".
 std::string age_text(Duration age);
+/// In a sentence: "just now", "3 s ago".
+std::string ago_text(Duration age);
 /// "312 B", "12.4 kB", "1.9 MB".
 std::string bytes_text(std::uint64_t bytes);
 

@@ -55,16 +55,45 @@ std::unexpected<Error> corrupt(const std::string& what) {
   return failure(ErrorKind::corrupt, "folder object: " + what);
 }
 
-/// The fields that the kind does not have are empty.
+struct Target {
+  std::size_t ups = 0;     ///< how often ".." stands at its beginning
+  std::string_view fault;  ///< what is wrong wherever the link stands; empty: nothing
+};
+
+/// Going up is allowed at the beginning only. After a name it would depend on what that name is: with a link d/up -> ..
+/// the target "d/up/.." is outside, though counting says that it is d.
+Target look_at_target(std::string_view target) {
+  if (target.empty() || target.size() > limits::kSymlinkBytesMax || target.find('\0') != std::string_view::npos) {
+    return {.fault = "has no usable target"};
+  }
+  if (target.front() == '/') return {.fault = "is absolute"};
+  Target found;
+  bool named = false;
+  for (std::size_t begin = 0; begin <= target.size();) {
+    const std::size_t end = std::min(target.find('/', begin), target.size());
+    const std::string_view part = target.substr(begin, end - begin);
+    if (part == "..") {
+      if (named) return {.fault = "goes up after a name, which may be a link itself"};
+      ++found.ups;
+    } else if (!part.empty() && part != ".") {
+      named = true;
+    }
+    begin = end + 1;
+  }
+  return found;
+}
+
+/// The fields that the kind does not have are empty, those that it has are there.
 bool fits_kind(const TreeEntry& entry) {
   switch (entry.kind) {
     case EntryKind::file:
     case EntryKind::executable:
-      return entry.target.empty() && entry.size <= limits::kObjectBytesMax;
+      return entry.target.empty() && entry.size <= limits::kObjectBytesMax && !entry.id.is_nothing();
     case EntryKind::folder:
-      return entry.target.empty() && entry.size == 0 && entry.mtime_s == 0;
+      return entry.target.empty() && entry.size == 0 && entry.mtime_s == 0 && !entry.id.is_nothing();
     case EntryKind::symlink:
-      return !entry.target.empty() && entry.size == 0 && entry.mtime_s == 0 && entry.id.is_nothing();
+      return entry.size == 0 && entry.mtime_s == 0 && entry.id.is_nothing() &&
+             look_at_target(entry.target).fault.empty();
   }
   return false;
 }
@@ -94,6 +123,7 @@ Result<Tree> decode_tree(std::string_view bytes) {
   Reader reader(bytes);
   if (reader.take(kMagic.size()) != kMagic) return corrupt("not one of Serin's");
   const auto count = reader.number<std::uint32_t>();
+  if (!reader.good()) return corrupt("cut off");
   if (count > limits::kFolderEntriesMax || count * kEntryBytesMin > reader.left()) return corrupt("too many entries");
   Tree tree;
   tree.entries.reserve(count);
@@ -110,9 +140,7 @@ Result<Tree> decode_tree(std::string_view bytes) {
     if (kind < 1 || kind > 4) return corrupt("an entry of an unknown kind");
     entry.kind = static_cast<EntryKind>(kind);
     if (auto good = check_name(entry.name); !good) return corrupt(good.error().text);
-    if (!fits_kind(entry) || entry.target.size() > limits::kSymlinkBytesMax) {
-      return corrupt("fields that do not fit the kind of " + printable(entry.name));
-    }
+    if (!fits_kind(entry)) return corrupt("fields that do not fit the kind of " + printable(entry.name));
     if (!tree.entries.empty() && !(tree.entries.back().name < entry.name)) return corrupt("entries out of order");
     tree.entries.push_back(std::move(entry));
   }
@@ -156,21 +184,10 @@ Result<void> check_symlink(std::string_view link_path, std::string_view target) 
                    fmt::format("the link {} -> {} {}: links must be relative and stay inside the tree",
                                printable(link_path), printable(target), why));
   };
-  if (target.empty() || target.size() > limits::kSymlinkBytesMax || target.find('\0') != std::string_view::npos) {
-    return refuse("has no usable target");
-  }
-  if (target.front() == '/') return refuse("is absolute");
-  auto depth = static_cast<std::ptrdiff_t>(std::count(link_path.begin(), link_path.end(), '/'));
-  for (std::size_t begin = 0; begin <= target.size();) {
-    const std::size_t end = std::min(target.find('/', begin), target.size());
-    const std::string_view part = target.substr(begin, end - begin);
-    if (part == "..") {
-      if (--depth < 0) return refuse("leads out of the tree");
-    } else if (!part.empty() && part != ".") {
-      ++depth;
-    }
-    begin = end + 1;
-  }
+  const Target looked = look_at_target(target);
+  if (!looked.fault.empty()) return refuse(looked.fault);
+  const auto folders_above = static_cast<std::size_t>(std::count(link_path.begin(), link_path.end(), '/'));
+  if (looked.ups > folders_above) return refuse("leads out of the tree");
   return {};
 }
 

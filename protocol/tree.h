@@ -38,7 +38,8 @@ struct Tree {
 std::string encode_tree(const Tree& tree);
 
 /// Refuses with `corrupt` anything that encode_tree could not have made: wrong magic, truncation, trailing bytes,
-/// unsorted or repeated names, bad names, fields that do not fit the kind.
+/// unsorted or repeated names, bad names, fields that do not fit the kind, a link's target that no path would allow. So
+/// one tree has one encoding. Whether a target leads out depends on the link's path: that is check_symlink's.
 Result<Tree> decode_tree(std::string_view bytes);
 
 /// `invalid` when the name cannot be a path component; the text shows it escaped.
@@ -47,7 +48,8 @@ Result<void> check_name(std::string_view name);
 /// `invalid` unless `path` is relative, made of good names, and within the bounds. "" is the root and is good.
 Result<void> check_path(std::string_view path);
 
-/// `refused` when the target of the link at `link_path` is absolute or leads out of the tree.
+/// `refused` unless the target of the link at `link_path` is relative and, when every link of the tree passes this,
+/// surely inside: ".." may stand at its beginning only, at most as often as the link has folders above it.
 Result<void> check_symlink(std::string_view link_path, std::string_view target);
 
 /// The entry of that name, or nullptr. Valid while `tree` is unchanged.

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "protocol/limits.h"
 #include "protocol/tree.h"
 
 namespace serin {
@@ -21,11 +22,12 @@ struct PathChange {
 /// Gives the folder with this id; an error ends the comparison.
 using TreeLoader = std::function<Result<Tree>(const ObjectId&)>;
 
-/// All paths in which two trees differ, in path order, a folder before what it holds. A removed folder is followed by
-/// everything that it held. Subtrees with equal ids are never loaded, so the cost grows with the change.
-/// `from` may be nothing (an empty tree). Fails as the loader fails, and `refused` past limits::kTreeDepthMax or
-/// limits::kTreeEntriesMax.
-Result<std::vector<PathChange>> diff_trees(const ObjectId& from, const ObjectId& to, const TreeLoader& load);
+/// All paths in which two trees differ, name by name in byte order, a folder before what it holds. A removed folder is
+/// followed by everything that it held. Subtrees with equal ids are never loaded, so the cost grows with the change.
+/// `from` and `to` may be nothing (an empty tree). Every path passes check_path. Fails as the loader fails, and
+/// `refused` where a path would not pass, or past `changes_max` paths.
+Result<std::vector<PathChange>> diff_trees(const ObjectId& from, const ObjectId& to, const TreeLoader& load,
+                                           std::size_t changes_max = limits::kTreeEntriesMax);
 
 /// Counts for people: "3 changed, 1 added, 0 removed, 12.4 kB".
 struct DiffSummary {

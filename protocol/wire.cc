@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 #include "protocol/text.h"
 #include "protocol/wire_fields.h"
 
@@ -37,19 +39,21 @@ std::unexpected<Error> invalid(const std::string& what) {
   return failure(ErrorKind::invalid, what);
 }
 
-bool is_application(const ApplicationName& name) {
-  return is_plain_name(name, limits::kApplicationNameBytesMax);
-}
-
 // What a well-formed map may still get wrong.
 template <class T>
 Result<void> check(const T& /*message*/) {
   return {};
 }
+Result<void> check_application(const ApplicationName& name) {
+  if (!is_plain_name(name, limits::kApplicationNameBytesMax)) return invalid("a bad application name");
+  return {};
+}
 Result<void> check_statuses(const std::vector<ApplicationStatus>& statuses) {
   if (statuses.size() > limits::kApplicationsPerHostMax) return invalid("more applications than a host may have");
+  std::set<std::string_view> names;
   for (const ApplicationStatus& status : statuses) {
-    if (!is_application(status.application)) return invalid("a bad application name");
+    if (auto good = check_application(status.application); !good) return good;
+    if (!names.insert(status.application).second) return invalid("an application twice");
   }
   return {};
 }
@@ -59,17 +63,22 @@ Result<void> check(const Hello& hello) {
 Result<void> check(const Heartbeat& heartbeat) {
   return check_statuses(heartbeat.applications);
 }
-Result<void> check(const Outcome& outcome) {
-  if (!is_application(outcome.application)) return invalid("a bad application name");
+Result<void> check(const Welcome& welcome) {
+  if (!is_plain_name(welcome.host, limits::kHostNameBytesMax)) return invalid("a bad host name");
   return {};
 }
+Result<void> check(const Outcome& outcome) {
+  return check_application(outcome.application);
+}
+Result<void> check(const OutcomeReply& reply) {
+  return check_application(reply.application);
+}
 Result<void> check(const Order& order) {
-  if (!is_application(order.application)) return invalid("a bad application name");
-  return {};
+  return check_application(order.application);
 }
 Result<void> check(const Report& report) {
   for (const ApplicationCounts& counts : report.applications) {
-    if (!is_application(counts.application)) return invalid("a bad application name");
+    if (auto good = check_application(counts.application); !good) return good;
     if (counts.seconds.size() > static_cast<std::size_t>(limits::kReportedSecondsKept.count())) {
       return invalid("more seconds than a report may hold");
     }
@@ -79,8 +88,20 @@ Result<void> check(const Report& report) {
   }
   return {};
 }
+Result<void> check(const OperatorRequest& request) {
+  if (request.wait_ms < -1 || request.wait_ms > std::chrono::milliseconds(limits::kOperatorWaitMax).count()) {
+    return invalid("a wait of more than 366 days, or none");
+  }
+  return {};
+}
 Result<void> check(const GetObject& get) {
   if (get.length == 0 || get.length > limits::kChunkBytes) return invalid("a part of a bad length");
+  if (get.offset > limits::kObjectBytesMax) return invalid("a part beyond the largest object");
+  return {};
+}
+Result<void> check(const ObjectPart& part) {
+  if (part.object_bytes > limits::kObjectBytesMax) return invalid("larger than an object may be");
+  if (part.offset > part.object_bytes) return invalid("a part beyond its object");
   return {};
 }
 

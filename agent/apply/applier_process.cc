@@ -1,15 +1,32 @@
 #include "agent/apply/applier_process.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <deque>
 
+#include "agent/apply/folder_dir.h"
 #include "agent/apply/hook_process.h"
 #include "agent/apply/journal_file.h"
 #include "agent/apply/slot_dir.h"
 #include "protocol/posix/files.h"
 
 namespace serin::apply {
+
+namespace {
+
+constexpr int kAttempts = 3;
+
+/// What a crash within a save left.
+void remove_half_saved(const std::filesystem::path& folder, const std::string& name) {
+  const auto names = names_in(folder);
+  if (!names) return;
+  for (const std::string& each : *names) {
+    if (each.starts_with("." + name + ".")) ::unlink((folder / each).c_str());
+  }
+}
+
+}  // namespace
 
 struct Applier::Parts {
   Parts(Options with, SlotDir with_slots, JournalFile file)
@@ -19,6 +36,9 @@ struct Applier::Parts {
   SlotDir slots;
   JournalFile journal_file;
   StepJournal journal;
+  std::string save_failure;  ///< why the journal on disk is not the one in memory; empty: it is
+  std::string warning;
+  std::stop_token superseded, leaving;  ///< of the step at work
 
   [[nodiscard]] LiveFacts live_facts() const {
     const auto live = slots.live();
@@ -26,7 +46,7 @@ struct Applier::Parts {
   }
 
   /// Feeds the machine and carries out what it asks for, until it asks for nothing more.
-  void drive(const Event& first, const std::stop_token& stop) {
+  void drive(const Event& first) {
     std::deque<Event> events{first};
     while (!events.empty()) {
       const Event event = std::move(events.front());
@@ -34,40 +54,60 @@ struct Applier::Parts {
       Advance step = advance(std::move(journal), event, live_facts(), options.now());
       journal = std::move(step.next);
       for (const Effect& effect : step.effects) {
-        if (auto answer = carry_out(effect, stop)) events.push_back(std::move(*answer));
+        if (auto answer = carry_out(effect)) events.push_back(std::move(*answer));
       }
     }
   }
 
-  std::optional<Event> carry_out(const Effect& effect, const std::stop_token& stop) {
-    return std::visit([&](const auto& value) -> std::optional<Event> { return act(value, stop); }, effect);
+  std::optional<Event> carry_out(const Effect& effect) {
+    return std::visit([&](const auto& value) -> std::optional<Event> { return act(value); }, effect);
   }
 
-  std::optional<Event> act(const SaveJournal&, const std::stop_token&) {
+  std::optional<Event> act(const SaveJournal& /*effect*/) {
     const auto saved = journal_file.save(journal);
     save_failure = saved ? std::string{} : saved.error().text;
     options.on_status(status());
     return std::nullopt;
   }
 
-  std::optional<Event> act(const Stage& stage, const std::stop_token& stop) {
+  std::optional<Event> act(const Stage& stage) {
     if (!save_failure.empty()) return StageFailed{"journal", save_failure};
-    const auto pulled = options.pull(stage.release, slots, stop);
-    if (stop.stop_requested()) return StageFailed{"pull", "a newer order took its place"};
-    if (!pulled) return StageFailed{pulled.error().kind == ErrorKind::no_space ? "space" : "pull", pulled.error().text};
-    const auto slot = slots.build(stage.release);
-    if (!slot) return StageFailed{slot.error().kind == ErrorKind::no_space ? "space" : "build", slot.error().text};
-    return Staged{*slot, pulled->bytes};
+    Event end = pull_and_build(stage.release);
+    if (leaving.stop_requested()) return std::nullopt;
+    return end;
   }
 
-  std::optional<Event> act(const LinkTo& link, const std::stop_token&) {
+  Event pull_and_build(const Release& release) {
+    std::stop_source stop;
+    const auto request = [&stop] { stop.request_stop(); };
+    const std::stop_callback on_superseded(superseded, request);
+    const std::stop_callback on_leaving(leaving, request);
+    const auto failed = [](const char* step, const Error& error) {
+      return StageFailed{error.kind == ErrorKind::no_space ? "space" : step, error.text};
+    };
+    // What the host has already needs no source: going back is one rename.
+    if (slots.has(release)) return Staged{release.slot_name(), 0};
+    std::uint64_t bytes_pulled = 0;
+    for (int attempt = 1;; ++attempt) {
+      const auto pulled = options.pull(release, slots, stop.get_token());
+      if (stop.stop_requested()) return StageFailed{"pull", "a newer order took its place"};
+      if (!pulled) return failed("pull", pulled.error());
+      bytes_pulled += pulled->bytes;
+      const auto slot = slots.build(release);
+      if (slot) return Staged{*slot, bytes_pulled};
+      // Something that the host should have is damaged; build() relies on less each time.
+      if (attempt == kAttempts || slot.error().kind != ErrorKind::corrupt) return failed("build", slot.error());
+    }
+  }
+
+  std::optional<Event> act(const LinkTo& link) {
     // A switch that the journal does not know of could not be ended after a crash. The way back is taken all the same.
     if (!save_failure.empty() && journal.phase == StepPhase::switching) return LinkFailed{"journal: " + save_failure};
     if (auto linked = slots.link_to(link.slot); !linked) return LinkFailed{linked.error().text};
     return Linked{};
   }
 
-  std::optional<Event> act(const RunHooks&, const std::stop_token&) {
+  std::optional<Event> act(const RunHooks& /*effect*/) {
     const auto environment = hook_environment();
     const HookResult reloaded = run_hook(options.settings.reload, environment);
     if (!reloaded.ok) return HookEnded{false, "reload hook", reloaded.exit_status, reloaded.output};
@@ -76,18 +116,18 @@ struct Applier::Parts {
     return HookEnded{true, {}, 0, reloaded.output + checked.output};
   }
 
-  std::optional<Event> act(const RunReload&, const std::stop_token&) {
+  std::optional<Event> act(const RunReload& /*effect*/) {
     const HookResult reloaded = run_hook(options.settings.reload, hook_environment());
     return HookEnded{reloaded.ok, "reload hook", reloaded.exit_status, reloaded.output};
   }
 
-  std::optional<Event> act(const DiscardStaged& discard, const std::stop_token&) {
+  std::optional<Event> act(const DiscardStaged& discard) {
     // What cannot be removed now is reaped later: the step is done either way.
     [[maybe_unused]] const auto discarded = slots.discard(discard.slot);
     return Discarded{};
   }
 
-  std::optional<Event> act(const ReportOutcome&, const std::stop_token&) {
+  std::optional<Event> act(const ReportOutcome& /*effect*/) {
     options.on_status(status());
     return std::nullopt;
   }
@@ -111,8 +151,6 @@ struct Applier::Parts {
     for (const Slot& slot : slots.slots()) status.slots.push_back(slot.release);
     return status;
   }
-
-  std::string save_failure;  ///< why the journal on disk is not the one in memory; empty: it is
 };
 
 Applier::Applier(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -123,31 +161,39 @@ Applier::~Applier() = default;
 Result<Applier> Applier::open(Options options) {
   const auto folder = options.state_dir / "journal";
   if (auto made = posix::make_folders(folder, 0700); !made) return std::unexpected(made.error());
-  auto slots = SlotDir::open(options.settings);
+  auto slots = SlotDir::open(options.settings, [now = options.now] { return now().steady; });
   if (!slots) return std::unexpected(slots.error());
+  remove_half_saved(folder, options.settings.name);
   JournalFile file(folder / options.settings.name);
   auto journal = file.load();
   if (!journal && journal.error().kind != ErrorKind::corrupt) return std::unexpected(journal.error());
   auto parts = std::make_unique<Parts>(std::move(options), std::move(*slots), std::move(file));
-  // A damaged journal says nothing of a step; what is live is whole in any case, and the controller orders again.
-  if (journal) parts->journal = std::move(*journal);
+  if (journal) {
+    parts->journal = std::move(*journal);
+  } else {
+    // It says nothing of a step; what is live is whole in any case, and the controller orders again.
+    parts->warning = journal.error().text + "; going on from what is live";
+  }
   return Applier(std::move(parts));
 }
 
-void Applier::recover(const std::stop_token& stop) {
-  parts_->drive(AgentRestarted{parts_->live_facts().slot}, stop);
+void Applier::recover() {
+  parts_->drive(AgentRestarted{parts_->live_facts().slot});
 }
 
-void Applier::run(const Order& order, const Release& release, const std::stop_token& stop) {
-  parts_->drive(OrderCame{order, release}, stop);
+void Applier::run(const Order& order, const Release& release, const std::stop_token& superseded,
+                  const std::stop_token& leaving) {
+  parts_->superseded = superseded;
+  parts_->leaving = leaving;
+  parts_->drive(OrderCame{order, release});
 }
 
-void Applier::tidy() {
-  parts_->slots.tidy();
+bool Applier::tidy() {
+  return parts_->slots.tidy();
 }
 
 void Applier::acknowledge(const OrderId& order) {
-  parts_->drive(OutcomeAcknowledged{order}, {});
+  parts_->drive(OutcomeAcknowledged{order});
 }
 
 std::optional<Outcome> Applier::unacknowledged() const {
@@ -156,6 +202,10 @@ std::optional<Outcome> Applier::unacknowledged() const {
 
 ApplicationStatus Applier::status() const {
   return parts_->status();
+}
+
+const std::string& Applier::warning() const {
+  return parts_->warning;
 }
 
 }  // namespace serin::apply

@@ -19,7 +19,7 @@ struct PullResult {
   std::uint64_t bytes = 0, objects = 0;
 };
 class SlotDir;
-/// Brings every object of `release` that the slots lack into the slots' incoming folder, verified.
+/// Brings every object of `release` that slots.base() and what was pulled before lack into the slots, verified.
 using PullFunction =
     std::function<Result<PullResult>(const Release& release, SlotDir& slots, const std::stop_token& stop)>;
 
@@ -36,23 +36,29 @@ class Applier {
   };
   /// Opens journal and slots. Errors name the path and the remedy: parent of the live path missing, live path a mount
   /// point, a real folder (adoption is not built yet), a dangling link or one to a place outside the slots.
+  /// A journal that is damaged is set aside: see warning().
   static Result<Applier> open(Options options);
   Applier(Applier&&) noexcept;
   Applier& operator=(Applier&&) noexcept;
   ~Applier();
 
   /// Ends what a crash interrupted. Call once, before the first order.
-  void recover(const std::stop_token& stop);
+  void recover();
   /// Carries the order out, or answers a repeated one from the journal. `release` was verified by the caller.
-  /// `stop` ends a staging step as superseded (`unchanged`); from the switch on a step always runs to its end.
-  void run(const Order& order, const Release& release, const std::stop_token& stop);
+  /// `superseded` ends a staging step (`unchanged`), `leaving` leaves it without an end, to be begun anew after the
+  /// agent's restart. From the switch on a step always runs to its end.
+  void run(const Order& order, const Release& release, const std::stop_token& superseded,
+           const std::stop_token& leaving = {});
   void acknowledge(const OrderId& order);
   /// Work for quiet moments: a spare tree for the next release, surplus slots. Call after the outcome was reported.
-  void tidy();
+  /// False when slots in use are left for a later call.
+  bool tidy();
 
   /// The last outcome while it is not acknowledged.
   [[nodiscard]] std::optional<Outcome> unacknowledged() const;
   [[nodiscard]] ApplicationStatus status() const;
+  /// For the agent's log: what was found wrong and is no reason to stop. Empty: nothing.
+  [[nodiscard]] const std::string& warning() const;
 
  private:
   struct Parts;

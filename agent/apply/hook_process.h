@@ -16,9 +16,12 @@ struct HookResult {
   std::string output;            ///< stdout and stderr, at most limits::kHookOutputBytesKept: the beginning and the end
 };
 
-/// Runs argv (no shell) in a process group of its own with /dev/null as its input and these variables added to the
-/// environment, and waits. After the timeout the group gets SIGTERM and, two seconds later, SIGKILL; a process that
-/// left the group and keeps the pipe open is not waited for. An empty argv is a success. Blocks; any thread.
+/// Runs argv (no shell) in a process group of its own, with /dev/null as its input, default signals, and the agent's
+/// environment without what systemd told the agent (NOTIFY_SOCKET, WATCHDOG_*, LISTEN_*) and with these variables
+/// added; and waits for that process alone: what it leaves behind may go on, and is not waited for even when it keeps
+/// the output open. After the timeout the group gets SIGTERM and, two seconds later or once all its output is closed,
+/// SIGKILL. A process that not even that ends is given up after five seconds more, so that this always returns. An
+/// empty argv is a success. Blocks; any thread.
 HookResult run_hook(const agent::HookSettings& hook, const std::map<std::string, std::string>& environment);
 
 }  // namespace serin::apply

@@ -23,8 +23,8 @@ class Move {
       return;
     }
     if (came.order.id < next_.order.id || next_.phase != StepPhase::idle) return;
-    const HostState before = next_.state;
-    next_ = StepJournal{.order = came.order, .release = came.release, .state = before};
+    next_ = StepJournal{
+        .order = came.order, .release = came.release, .state = next_.state, .live_broken = next_.live_broken};
     switch (came.order.action) {
       case OrderAction::stage:
       case OrderAction::activate:
@@ -45,9 +45,9 @@ class Move {
   void on(const Staged& staged) {
     if (next_.phase != StepPhase::staging) return;
     next_.target_slot = staged.slot;
-    bytes_pulled_ = staged.bytes_pulled;
+    next_.bytes_pulled = staged.bytes_pulled;
     if (next_.order.action == OrderAction::stage) {
-      end(StepResult::staged, HostState::staged);
+      end(StepResult::staged, live_.slot == staged.slot ? settled_state() : HostState::staged);
     } else if (live_.slot == staged.slot) {
       // It is live already: what is left is to load it.
       next_.former_slot = live_.slot;
@@ -79,7 +79,12 @@ class Move {
   void on(const LinkFailed& failed) {
     if (next_.phase == StepPhase::switching) {
       fail("switch", 0, failed.reason);
-      end(StepResult::unchanged, settled_state());
+      // The rename may have been done all the same, and only its fsync failed.
+      if (live_.slot == next_.target_slot) {
+        go_back();
+      } else {
+        end(StepResult::unchanged, settled_state());
+      }
     } else if (next_.phase == StepPhase::reverting) {
       next_.output += "\nthe way back failed: " + failed.reason;
       end(StepResult::broken, HostState::broken);
@@ -128,30 +133,17 @@ class Move {
         then(SaveJournal{});
         break;
       case StepPhase::switching:
-        if (restarted.live_slot == next_.target_slot) {
-          enter(StepPhase::loading, HostState::switching);
-          then(RunHooks{});
-        } else {
-          then(SaveJournal{});
-          then(LinkTo{next_.target_slot});
-        }
+        restarted_switching(restarted.live_slot);
         break;
       case StepPhase::loading:
-        if (next_.restarts >= kRestartsMax) {
-          fail("load", 0, fmt::format("the agent was killed {} times while it loaded this release", next_.restarts));
-          go_back();
-        } else {
-          then(SaveJournal{});
-          then(RunHooks{});
-        }
+        restarted_loading(restarted.live_slot);
         break;
       case StepPhase::reverting:
         then(SaveJournal{});
         then(LinkTo{next_.former_slot});
         break;
       case StepPhase::reloading:
-        then(SaveJournal{});
-        then(RunReload{});
+        restarted_reloading(restarted.live_slot);
         break;
       case StepPhase::idle:
         break;
@@ -181,23 +173,73 @@ class Move {
     next_.output = output;
   }
 
+  [[nodiscard]] bool restarted_too_often() const { return next_.restarts >= kRestartsMax; }
+  [[nodiscard]] std::string killed_text(std::string_view doing) const {
+    return fmt::format("the agent was killed {} times while it {} this release", next_.restarts, doing);
+  }
+
+  void restarted_switching(const std::string& live_slot) {
+    if (live_slot == next_.target_slot) {
+      next_.phase = StepPhase::loading;
+      restarted_loading(live_slot);
+    } else if (restarted_too_often()) {
+      fail("switch", 0, killed_text("switched to"));
+      end(StepResult::unchanged, settled_state());
+    } else {
+      then(SaveJournal{});
+      then(LinkTo{next_.target_slot});
+    }
+  }
+
+  void restarted_loading(const std::string& live_slot) {
+    if (live_slot != next_.target_slot) {
+      next_.phase = StepPhase::switching;
+      restarted_switching(live_slot);
+    } else if (restarted_too_often()) {
+      fail("load", 0, killed_text("loaded"));
+      go_back();
+    } else {
+      then(SaveJournal{});
+      then(RunHooks{});
+    }
+  }
+
+  void restarted_reloading(const std::string& live_slot) {
+    if (restarted_too_often()) {
+      next_.output += "\nthe way back failed: " + killed_text("went back from");
+      end(StepResult::broken, HostState::broken);
+    } else if (live_slot != next_.former_slot) {
+      enter(StepPhase::reverting, HostState::switching);
+      then(LinkTo{next_.former_slot});
+    } else {
+      then(SaveJournal{});
+      then(RunReload{});
+    }
+  }
+
   void go_back() {
     if (next_.former_slot.empty() || next_.former_slot == next_.target_slot) {
       next_.output += "\nthere is nothing to go back to: this release stays live";
       end(StepResult::broken, HostState::broken);
       return;
     }
+    next_.restarts = 0;
     enter(StepPhase::reverting, HostState::switching);
     then(LinkTo{next_.former_slot});
   }
 
   /// What a host shows when a step ended without touching what is live.
-  [[nodiscard]] HostState settled_state() const { return live_.slot.empty() ? HostState::unknown : HostState::loaded; }
+  [[nodiscard]] HostState settled_state() const {
+    if (live_.slot.empty()) return HostState::unknown;
+    return next_.live_broken ? HostState::broken : HostState::loaded;
+  }
 
   void end(StepResult result, HostState state) {
     next_.phase = StepPhase::idle;
     next_.state = state;
     next_.acknowledged = false;
+    if (result == StepResult::loaded || result == StepResult::taken_back) next_.live_broken = false;
+    if (result == StepResult::broken) next_.live_broken = true;
     next_.outcome = Outcome{.application = next_.order.application,
                             .order = next_.order.id,
                             .action = next_.order.action,
@@ -208,7 +250,7 @@ class Move {
                             .live_release = live_.release,
                             .live_root = live_.root,
                             .at_ms = now_.steady.time_since_epoch().count(),
-                            .bytes_pulled = bytes_pulled_};
+                            .bytes_pulled = next_.bytes_pulled};
     then(SaveJournal{});
     then(ReportOutcome{});
   }
@@ -216,7 +258,6 @@ class Move {
   StepJournal next_;
   const LiveFacts& live_;
   Now now_;
-  std::uint64_t bytes_pulled_ = 0;
   std::vector<Effect> effects_;
 };
 

@@ -29,13 +29,15 @@ struct StepJournal {
   Release release;          ///< of that order, opened and verified
   std::string former_slot;  ///< live before the switch; empty: nothing was
   std::string target_slot;
-  std::uint32_t restarts = 0;  ///< of the agent within this step
+  std::uint32_t restarts = 0;  ///< of the agent within this step, counted anew on the way back
   std::string failed_step;     ///< first failure of this step, kept through the way back
   std::int32_t exit_status = 0;
   std::string output;
+  std::uint64_t bytes_pulled = 0;        ///< by this step
   std::optional<Outcome> outcome;        ///< of `order`, once it ended
   bool acknowledged = false;             ///< the controller has the outcome
   HostState state = HostState::unknown;  ///< what status shows
+  bool live_broken = false;              ///< the last switch ended broken, and none ended well since
   friend bool operator==(const StepJournal&, const StepJournal&) = default;
 };
 
@@ -102,13 +104,14 @@ struct LiveFacts {
 };
 
 /// Moves one application's step by one event. Pure. An event that does not fit is ignored. An order equal to the last
-/// one reports its outcome again (or goes on); an older one is ignored; a newer one replaces a step that is still
-/// staging, and otherwise is refused here (the caller keeps it until the step has ended).
+/// one reports its outcome again (or goes on); an older one is ignored, and so is any while a step is under way: the
+/// caller ends a staging one by StageFailed, waits for the end of every other, and then gives the newer order.
 ///
 /// An `activate` whose release is not staged stages first. Failure before the switch: `unchanged`. After it: the link
 /// goes back and the reload hook runs again: `taken_back`, or `broken` when that fails or there is nothing to go back
-/// to. A restart in `switching` compares the link and goes on; in `loading` it runs the hooks again; the third restart
-/// within one step goes back instead.
+/// to. A restart while staging forgets the order, so that the controller's repetition begins it anew. Any other restart
+/// compares the link with what the journal says and goes on from there, running the hooks again; the third one within
+/// one step goes back instead (`unchanged` when nothing was switched yet), and the third on the way back is `broken`.
 Advance advance(StepJournal journal, const Event& event, const LiveFacts& live, Now now);
 
 }  // namespace serin::apply

@@ -1,4 +1,5 @@
-#include "agent/apply/journal_file.h"
+#include "agent/apply/journal_record.h"
+
 #include "protocol/wire_fields.h"
 
 namespace serin::apply {
@@ -13,8 +14,10 @@ struct JournalRecord {
   std::string former_slot, target_slot, failed_step, output;
   std::uint32_t restarts = 0;
   std::int32_t exit_status = 0;
+  std::uint64_t bytes_pulled = 0;
   Outcome outcome;
   bool acknowledged = false;
+  bool live_broken = false;
 };
 
 template <class V>
@@ -28,8 +31,10 @@ void fields(V& v, JournalRecord& m) {
   v("output", m.output);
   v("restarts", m.restarts);
   v("exit_status", m.exit_status);
+  v("bytes_pulled", m.bytes_pulled);
   v("outcome", m.outcome);
   v("acknowledged", m.acknowledged);
+  v("live_broken", m.live_broken);
 }
 
 }  // namespace
@@ -51,8 +56,10 @@ std::string encode_journal(const StepJournal& journal) {
                        .output = journal.output,
                        .restarts = journal.restarts,
                        .exit_status = journal.exit_status,
+                       .bytes_pulled = journal.bytes_pulled,
                        .outcome = journal.outcome.value_or(Outcome{}),
-                       .acknowledged = journal.acknowledged};
+                       .acknowledged = journal.acknowledged,
+                       .live_broken = journal.live_broken};
   return codec::encode_map(record);
 }
 
@@ -71,8 +78,10 @@ Result<StepJournal> decode_journal(std::string_view bytes) {
                       .failed_step = std::move(record->failed_step),
                       .exit_status = record->exit_status,
                       .output = std::move(record->output),
+                      .bytes_pulled = record->bytes_pulled,
                       .acknowledged = record->acknowledged,
-                      .state = static_cast<HostState>(record->state)};
+                      .state = static_cast<HostState>(record->state),
+                      .live_broken = record->live_broken};
   if (!record->outcome.application.empty()) journal.outcome = std::move(record->outcome);
   if (!journal.order.application.empty()) {
     // Its signature was checked when the order came; only this agent writes here.

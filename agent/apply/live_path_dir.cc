@@ -24,7 +24,8 @@ bool is_mount_point(const fs::path& path) {
 fs::path resolved_target(const fs::path& live) {
   std::error_code error;
   const fs::path target = fs::read_symlink(live, error);
-  return (target.is_absolute() ? target : live.parent_path() / target).lexically_normal();
+  const fs::path whole = (target.is_absolute() ? target : live.parent_path() / target).lexically_normal();
+  return whole.has_filename() ? whole : whole.parent_path();
 }
 
 }  // namespace

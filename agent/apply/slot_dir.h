@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "agent/agent_config.h"
+#include "protocol/clock.h"
 #include "protocol/error.h"
 #include "protocol/posix/unique_fd.h"
 #include "protocol/release.h"
@@ -21,30 +23,41 @@ struct Slot {
   ReleaseNumber release = 0;
   ObjectId root;
   bool live = false;
+  friend bool operator==(const Slot&, const Slot&) = default;
 };
 
-/// The trees of one application: SLOTS_DIR/NAME/ (files 0444 or 0555, folders 0755), SLOTS_DIR/.serin/ for tree
-/// objects, incoming objects, slot records and the spare, and the live path, a symlink to one of them. Files are shared
-/// between slots path by path as hard links (a copy where links fail) and are only ever replaced by rename. One thread.
+/// The trees of one application: SLOTS_DIR/NAME/ (files 0444 or 0555, folders 0755), SLOTS_DIR/.spare,
+/// SLOTS_DIR/.serin/ for folders' objects, pulled files and the records of what is whole; and the live path, a symlink
+/// to one of them. README.md describes all of it. Files are shared between slots path by path as hard links (a copy
+/// where links fail) and are only ever replaced by rename. Names in SLOTS_DIR that are not of this form are left alone.
+/// One thread; one process for each SLOTS_DIR, which a lock file ensures.
 class SlotDir {
  public:
-  /// Checks the live path (see Applier::open) and removes what a crash left half built.
-  static Result<SlotDir> open(const agent::ApplicationSettings& settings);
+  using Clock = std::function<SteadyTime()>;
+  /// Checks the live path (see Applier::open) and removes what a crash left half built, and the spare. `busy` when
+  /// another agent uses the folder. Every slot that is not live counts as idle from now on.
+  static Result<SlotDir> open(const agent::ApplicationSettings& settings, Clock clock);
   SlotDir(SlotDir&&) noexcept;
   SlotDir& operator=(SlotDir&&) noexcept;
   ~SlotDir();
 
+  /// By release number.
   [[nodiscard]] std::vector<Slot> slots() const;
   [[nodiscard]] std::optional<Slot> live() const;
+  /// True when the release's slot is there.
+  [[nodiscard]] bool has(const Release& release) const;
 
   // What a pull needs
-  /// A folder's object, when the host has it.
+  /// The root of the tree whose files need not be pulled: the live one. Nothing when none is live, or when build()
+  /// found it damaged.
+  [[nodiscard]] ObjectId base() const;
+  /// A folder's object, when the host has it whole.
   [[nodiscard]] std::optional<Tree> tree(const ObjectId& id) const;
-  /// True when this content is in incoming, or stands at this path in the live slot.
-  [[nodiscard]] bool has_file(const std::string& path, const TreeEntry& entry) const;
+  /// True when this content was pulled and waits for build().
+  [[nodiscard]] bool has_file(const ObjectId& id);
   /// Keeps a folder's object (verified by the caller).
   Result<void> put_tree(const ObjectId& id, std::string_view bytes);
-  /// A new file to receive an object into, and its move to incoming once verified by the caller.
+  /// A new file to receive an object into, and the end of it once verified by the caller.
   Result<posix::UniqueFd> begin_incoming(const ObjectId& id);
   Result<void> finish_incoming(const ObjectId& id);
   void drop_incoming(const ObjectId& id);
@@ -52,16 +65,19 @@ class SlotDir {
   Result<void> check_space(std::uint64_t bytes, std::uint64_t files) const;
 
   // What a step needs
-  /// Builds (or finds) the slot of a release from the spare, the live slot and incoming; durable when it returns.
+  /// Builds (or finds) the slot of a release from the spare, the live slot and what was pulled; durable when it
+  /// returns. What is copied is hashed, what is shared is not. `corrupt` when something that the host should have is
+  /// missing or damaged: it then relies on less, first not on the spare, then not on the live tree (base() is nothing),
+  /// so that after two more pulls at most it succeeds. After an error everything live is as it was.
   Result<std::string> build(const Release& release);
-  /// Points the live path at the slot: one rename, durable when it returns.
+  /// Points the live path at the slot: one rename, durable when it returns. After an error live() says which it is.
   Result<void> link_to(const std::string& slot);
   /// Removes the slot when it is not live.
   Result<void> discard(const std::string& slot);
   /// Makes the spare (a clone of the live tree in links, so that the next build touches only what changed), removes
-  /// incoming objects, and surplus slots that are free: idle for idle_grace, and no process has its cwd, executable, a
-  /// mapping or an open file in it, as far as /proc shows.
-  void tidy();
+  /// pulled files, and surplus slots that are free: idle for idle_grace, and no process has its cwd, executable, a
+  /// mapping or an open file in it, as far as /proc shows. False when surplus slots are left for a later call.
+  bool tidy();
 
  private:
   struct Parts;

@@ -2,11 +2,20 @@
 
 namespace serin::apply {
 
+namespace {
+
+using namespace std::chrono_literals;
+/// After a step the machine has better things to do; so have the other hosts' agents in a test.
+constexpr Duration kTidyAfter = 500ms;
+/// For slots that were in use.
+constexpr Duration kTidyAgain = 60s;
+
+}  // namespace
+
 StepWorker::StepWorker(Options options)
     : options_(std::move(options)), thread_([this](const std::stop_token& stop) { work(stop); }) {}
 
 StepWorker::~StepWorker() {
-  staging_.request_stop();
   thread_.request_stop();
 }
 
@@ -26,19 +35,20 @@ void StepWorker::acknowledge(const OrderId& order) {
   jobs_.post({.order = std::nullopt, .pull = {}, .acknowledged = order, .stop = {}});
 }
 
-void StepWorker::post_outcome(const Applier& applier) {
-  news_.post({.status = applier.status(), .outcome = applier.unacknowledged(), .step_ended = false, .trouble = {}});
+void StepWorker::post(bool step_ended) {
+  news_.post({.status = applier_->status(),
+              .outcome = applier_->unacknowledged(),
+              .step_ended = step_ended,
+              .trouble = applier_->warning()});
 }
 
-bool StepWorker::open(std::optional<Applier>& applier) {
-  if (applier) return true;
+/// Opens the slots unless they are open, and ends what a crash interrupted.
+Result<void> StepWorker::open() {
+  if (applier_) return {};
   auto opened = Applier::open(
       {.settings = options_.settings,
        .state_dir = options_.state_dir,
        .pull = [this](const Release& release, SlotDir& slots, const std::stop_token& stop) -> Result<PullResult> {
-         if (!pull_) {
-           return failure(ErrorKind::busy, "there is no session with a controller to pull from");
-         }
          return pull_(release, slots, stop);
        },
        .now = options_.now,
@@ -48,46 +58,53 @@ bool StepWorker::open(std::optional<Applier>& applier) {
            }});
   if (!opened) {
     news_.post({.status = std::nullopt, .outcome = std::nullopt, .step_ended = false, .trouble = opened.error().text});
-    return false;
+    return std::unexpected(opened.error());
   }
-  applier.emplace(std::move(*opened));
-  news_.post({.status = applier->status(), .outcome = std::nullopt, .step_ended = false, .trouble = {}});
-  return true;
+  applier_.emplace(std::move(*opened));
+  applier_->recover();
+  tidy_in_ = kTidyAfter;
+  post(false);
+  return {};
 }
 
-void StepWorker::carry_out(const Job& job, std::optional<Applier>& applier) {
-  if (job.acknowledged) {
-    if (applier) applier->acknowledge(*job.acknowledged);
-    return;
-  }
-  pull_ = job.pull;
-  if (open(applier)) {
-    applier->run(job.order->first, job.order->second, job.stop);
-    news_.post({.status = applier->status(), .outcome = applier->unacknowledged(), .step_ended = true, .trouble = {}});
-    applier->tidy();
-    return;
-  }
-  // The trouble was told just now; the order ends before anything was touched.
+void StepWorker::run_order(const Job& job, const std::stop_token& leaving) {
   const auto& [order, release] = *job.order;
-  news_.post({.status = std::nullopt,
-              .outcome = Outcome{.application = order.application,
-                                 .order = order.id,
-                                 .action = order.action,
-                                 .result = StepResult::unchanged,
-                                 .step = "open",
-                                 .output = "the live path or the slots cannot be used: see the agent's log",
-                                 .at_ms = options_.now().steady.time_since_epoch().count()},
-              .step_ended = true,
-              .trouble = {}});
+  pull_ = job.pull;
+  if (auto opened = open(); !opened) {
+    // The order ends before anything was touched.
+    news_.post({.status = std::nullopt,
+                .outcome = Outcome{.application = order.application,
+                                   .order = order.id,
+                                   .action = order.action,
+                                   .result = StepResult::unchanged,
+                                   .step = "open",
+                                   .output = opened.error().text,
+                                   .at_ms = options_.now().steady.time_since_epoch().count()},
+                .step_ended = true,
+                .trouble = {}});
+    return;
+  }
+  applier_->run(order, release, job.stop, leaving);
+  post(true);
+  tidy_in_ = kTidyAfter;
+}
+
+void StepWorker::carry_out(const Job& job, const std::stop_token& leaving) {
+  if (job.order) run_order(job, leaving);
+  if (job.acknowledged && applier_) applier_->acknowledge(*job.acknowledged);
 }
 
 void StepWorker::work(const std::stop_token& stop) {
-  std::optional<Applier> applier;
-  if (open(applier)) {
-    applier->recover(stop);
-    post_outcome(*applier);
+  // An error was posted; the next order tries again.
+  [[maybe_unused]] const auto opened = open();
+  while (!stop.stop_requested()) {
+    const auto job = tidy_in_ ? jobs_.wait_for(stop, *tidy_in_) : jobs_.wait(stop);
+    if (job) {
+      carry_out(*job, stop);
+    } else if (!stop.stop_requested()) {
+      tidy_in_ = applier_->tidy() ? std::nullopt : std::optional(kTidyAgain);
+    }
   }
-  while (const auto job = jobs_.wait(stop)) carry_out(*job, applier);
 }
 
 }  // namespace serin::apply

@@ -20,7 +20,7 @@ class StepWorker {
     std::optional<ApplicationStatus> status;
     std::optional<Outcome> outcome;  ///< to be sent until acknowledge()
     bool step_ended = false;
-    std::string trouble;  ///< slots or journal cannot be opened: names the remedy
+    std::string trouble;  ///< slots or journal cannot be opened, or were found damaged: names the remedy
   };
   struct Options {
     agent::ApplicationSettings settings;
@@ -29,9 +29,10 @@ class StepWorker {
   };
 
   /// Begins with what a crash interrupted. The slots are opened in the thread, and again for each order while that
-  /// fails.
+  /// fails; the order then ends `unchanged` with step "open" and the reason. A moment after a step the slots are
+  /// tidied.
   explicit StepWorker(Options options);
-  ~StepWorker();  ///< ends a staging step; from the switch on waits for the step's end
+  ~StepWorker();  ///< leaves a staging step, to be begun anew; from the switch on waits for the step's end
 
   /// `pull` fetches from where the controller is now.
   void run(Order order, Release release, PullFunction pull);
@@ -48,12 +49,17 @@ class StepWorker {
     std::stop_token stop;
   };
   void work(const std::stop_token& stop);
-  void carry_out(const Job& job, std::optional<Applier>& applier);
-  bool open(std::optional<Applier>& applier);
-  void post_outcome(const Applier& applier);
+  void carry_out(const Job& job, const std::stop_token& leaving);
+  void run_order(const Job& job, const std::stop_token& leaving);
+  Result<void> open();
+  void post(bool step_ended);
 
   Options options_;
-  PullFunction pull_;         ///< of the job at work; the thread's own
+  // The thread's own.
+  std::optional<Applier> applier_;
+  PullFunction pull_;                  ///< of the job at work
+  std::optional<Duration> tidy_in_{};  ///< nothing is to be tidied while it is nothing
+
   std::stop_source staging_;  ///< the loop's own
   posix::Mailbox<Job> jobs_;
   posix::Mailbox<News> news_;

@@ -2,9 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
@@ -19,63 +17,51 @@ namespace {
 
 constexpr std::size_t kSyncEachMax = 64;
 constexpr std::size_t kCopyBytes = 256U << 10;
-constexpr auto kTemporary = ".serin-new";
-
-std::string parent_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == std::string::npos ? std::string{} : path.substr(0, slash);
-}
-std::string name_in(const std::string& path) {
-  return path.substr(path.rfind('/') + 1);
-}
+constexpr auto kTemporary = "new";
 
 std::unexpected<Error> failed(const std::string& doing, const std::string& path) {
   return std::unexpected(posix::errno_error(doing + " " + printable(path), errno));
-}
-
-posix::UniqueFd open_beneath(int root, const std::string& path) {
-  open_how how{};
-  how.flags = O_DIRECTORY | O_CLOEXEC | O_RDONLY;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
-  return posix::UniqueFd(
-      static_cast<int>(::syscall(SYS_openat2, root, path.empty() ? "." : path.c_str(), &how, sizeof how)));
-}
-
-Result<void> copy_bytes(int from, int to, const std::string& path) {
-  static thread_local std::array<char, kCopyBytes> buffer;
-  while (true) {
-    const ssize_t got = ::read(from, buffer.data(), buffer.size());
-    if (got == 0) return {};
-    if (got < 0) return failed("read", path);
-    for (ssize_t done = 0; done < got;) {
-      const ssize_t put = ::write(to, buffer.data() + done, static_cast<std::size_t>(got - done));
-      if (put < 0) return failed("write", path);
-      done += put;
-    }
-  }
 }
 
 bool is_folder(const TreeEntry& entry) {
   return entry.kind == EntryKind::folder;
 }
 
-}  // namespace
-
-Result<TreeWriter> TreeWriter::open(const std::filesystem::path& root) {
-  posix::UniqueFd fd(::open(root.c_str(), O_DIRECTORY | O_CLOEXEC | O_RDONLY | O_NOFOLLOW));
-  if (!fd) return failed("open", root.string());
-  return TreeWriter(std::move(fd));
+mode_t mode_of(const TreeEntry& entry) {
+  return entry.kind == EntryKind::executable ? 0555 : 0444;
 }
 
-Result<int> TreeWriter::folder_of(const std::string& path) {
-  const std::string parent = parent_of(path);
-  if (!open_folder_ || parent != open_path_) {
-    open_folder_ = open_beneath(root_.get(), parent);
-    if (!open_folder_) return failed("open the folder", parent);
-    open_path_ = parent;
+/// Copies to the end and gives the id of what was copied.
+Result<ObjectId> copy_bytes(int from, int to, const std::string& path) {
+  static thread_local std::array<char, kCopyBytes> buffer;
+  Sha256 hash;
+  while (true) {
+    const ssize_t got = ::read(from, buffer.data(), buffer.size());
+    if (got == 0) return hash.finish();
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return failed("read", path);
+    const std::string_view piece(buffer.data(), static_cast<std::size_t>(got));
+    hash.update(piece);
+    if (auto written = posix::write_all(to, piece, printable(path)); !written) return std::unexpected(written.error());
   }
+}
+
+}  // namespace
+
+Result<TreeWriter> TreeWriter::open(const std::filesystem::path& root, const std::filesystem::path& scratch) {
+  auto root_folder = FolderRoot::open(root);
+  if (!root_folder) return std::unexpected(root_folder.error());
+  auto scratch_folder = FolderRoot::open(scratch);
+  if (!scratch_folder) return std::unexpected(scratch_folder.error());
+  return TreeWriter(std::move(*root_folder), std::move(*scratch_folder));
+}
+
+Result<TreeWriter::Place> TreeWriter::place_of(const std::string& path) {
+  const std::string parent = parent_of(path);
+  const auto folder = root_.folder(parent);
+  if (!folder) return std::unexpected(folder.error());
   touched_folders_.insert(parent);
-  return open_folder_.get();
+  return Place{*folder, name_in(path)};
 }
 
 Result<void> TreeWriter::apply(const std::vector<PathChange>& changes, const FindSource& find_source) {
@@ -92,58 +78,116 @@ Result<void> TreeWriter::apply(const std::vector<PathChange>& changes, const Fin
 }
 
 Result<void> TreeWriter::remove(const std::string& path, const TreeEntry& entry) {
-  const auto folder = folder_of(path);
-  if (!folder) return std::unexpected(folder.error());
-  if (::unlinkat(*folder, name_in(path).c_str(), is_folder(entry) ? AT_REMOVEDIR : 0) != 0)
+  const auto place = place_of(path);
+  if (!place) return std::unexpected(place.error());
+  if (::unlinkat(place->folder, place->name.c_str(), is_folder(entry) ? AT_REMOVEDIR : 0) != 0) {
     return failed("remove", path);
+  }
   if (is_folder(entry)) touched_folders_.erase(path);
   return {};
 }
 
 Result<void> TreeWriter::create(const std::string& path, const TreeEntry& entry, const FindSource& find_source) {
   if (auto good = check_path(path); !good) return good;
-  const auto folder = folder_of(path);
-  if (!folder) return std::unexpected(folder.error());
-  const std::string name = name_in(path);
-  if (is_folder(entry)) {
-    if (::mkdirat(*folder, name.c_str(), 0755) != 0) return failed("make the folder", path);
-    if (::fchmodat(*folder, name.c_str(), 0755, 0) != 0) return failed("chmod", path);
-    touched_folders_.insert(path);
-    return {};
-  }
-  if (::unlinkat(*folder, kTemporary, 0) != 0 && errno != ENOENT)
-    return failed("remove an old temporary file for", path);
-  if (entry.kind == EntryKind::symlink) {
-    if (auto good = check_symlink(path, entry.target); !good) return good;
-    if (::symlinkat(entry.target.c_str(), *folder, kTemporary) != 0) return failed("make the link", path);
-  } else {
-    const auto source = find_source(path, entry);
-    if (!source) return std::unexpected(source.error());
-    if (auto made = create_file(*folder, path, entry, *source); !made) return made;
-  }
-  if (::renameat(*folder, kTemporary, *folder, name.c_str()) != 0) return failed("rename", path);
+  const auto place = place_of(path);
+  if (!place) return std::unexpected(place.error());
+  if (is_folder(entry)) return make_folder(*place, path);
   ++new_count_;
+  if (entry.kind == EntryKind::symlink) return make_link(*place, path, entry);
+  const auto source = find_source(path, entry);
+  if (!source) return std::unexpected(source.error());
+  return make_file(*place, path, entry, *source);
+}
+
+Result<void> TreeWriter::make_folder(const Place& place, const std::string& path) {
+  if (::mkdirat(place.folder, place.name.c_str(), 0755) != 0) return failed("make the folder", path);
+  // The umask has taken bits away.
+  if (::fchmodat(place.folder, place.name.c_str(), 0755, 0) != 0) return failed("chmod", path);
+  touched_folders_.insert(path);
   return {};
 }
 
-Result<void> TreeWriter::create_file(int folder, const std::string& path, const TreeEntry& entry,
-                                     const FileSource& source) {
-  if (source.link && ::linkat(AT_FDCWD, source.path.c_str(), folder, kTemporary, 0) == 0) return {};
-  const posix::UniqueFd from(::open(source.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!from) return failed("open", source.path.string());
-  posix::UniqueFd to(::openat(folder, kTemporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!to) return failed("make the file", path);
-  if (auto copied = copy_bytes(from.get(), to.get(), path); !copied) return copied;
+Result<void> TreeWriter::make_link(const Place& place, const std::string& path, const TreeEntry& entry) {
+  if (auto good = check_symlink(path, entry.target); !good) return good;
+  if (::symlinkat(entry.target.c_str(), place.folder, place.name.c_str()) == 0) return {};
+  if (errno != EEXIST) return failed("make the link", path);
+  ::unlinkat(scratch_.fd(), kTemporary, 0);
+  if (::symlinkat(entry.target.c_str(), scratch_.fd(), kTemporary) != 0) return failed("make the link", path);
+  if (::renameat(scratch_.fd(), kTemporary, place.folder, place.name.c_str()) != 0) return failed("rename", path);
+  return {};
+}
+
+Result<void> TreeWriter::make_file(const Place& place, const std::string& path, const TreeEntry& entry,
+                                   const FileSource& source) {
+  const auto from = source.root->folder(parent_of(source.path));
+  if (!from) return std::unexpected(from.error());
+  const std::string name = name_in(source.path);
+  if (source.how == FileSource::How::take) return take(*from, name, place, path, entry);
+  if (source.how == FileSource::How::link) {
+    const auto shared = share(*from, name, place, entry);
+    if (!shared) return failure(shared.error(), "link " + printable(path));
+    if (*shared) return {};
+  }
+  return copy(*from, name, place, path, entry);
+}
+
+/// False when it cannot be shared: another mode or time, another filesystem, too many links.
+Result<bool> TreeWriter::share(int from, const std::string& name, const Place& place, const TreeEntry& entry) {
+  struct stat there{};
+  if (::fstatat(from, name.c_str(), &there, AT_SYMLINK_NOFOLLOW) != 0) return false;
+  const bool same = S_ISREG(there.st_mode) && (there.st_mode & 07777U) == mode_of(entry) &&
+                    there.st_mtim.tv_sec == entry.mtime_s && static_cast<std::uint64_t>(there.st_size) == entry.size;
+  if (!same) return false;
+  if (::linkat(from, name.c_str(), place.folder, place.name.c_str(), 0) == 0) return true;
+  if (errno != EEXIST) return false;
+  ::unlinkat(scratch_.fd(), kTemporary, 0);
+  if (::linkat(from, name.c_str(), scratch_.fd(), kTemporary, 0) != 0) return false;
+  if (::renameat(scratch_.fd(), kTemporary, place.folder, place.name.c_str()) != 0) {
+    return std::unexpected(posix::errno_error("rename", errno));
+  }
+  return true;
+}
+
+Result<void> TreeWriter::take(int from, const std::string& name, const Place& place, const std::string& path,
+                              const TreeEntry& entry) {
+  posix::UniqueFd file(::openat(from, name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!file) return failed("open the pulled content of", path);
+  if (auto finished = finish_file(std::move(file), path, entry); !finished) return finished;
+  if (::renameat(from, name.c_str(), place.folder, place.name.c_str()) != 0) return failed("rename", path);
+  return {};
+}
+
+Result<void> TreeWriter::copy(int from, const std::string& name, const Place& place, const std::string& path,
+                              const TreeEntry& entry) {
+  const posix::UniqueFd source(::openat(from, name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!source && (errno == ENOENT || errno == ELOOP)) {
+    return failure(ErrorKind::corrupt, printable(path) + ": the file that should be shared is missing");
+  }
+  if (!source) return failed("open the file to be copied for", path);
+  ::unlinkat(scratch_.fd(), kTemporary, 0);
+  posix::UniqueFd file(::openat(scratch_.fd(), kTemporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!file) return failed("make the file", path);
+  const auto id = copy_bytes(source.get(), file.get(), path);
+  if (!id) return std::unexpected(id.error());
+  if (*id != entry.id) {
+    return failure(ErrorKind::corrupt, printable(path) + ": the file that should be copied has other bytes");
+  }
+  if (auto finished = finish_file(std::move(file), path, entry); !finished) return finished;
+  if (::renameat(scratch_.fd(), kTemporary, place.folder, place.name.c_str()) != 0) return failed("rename", path);
+  return {};
+}
+
+Result<void> TreeWriter::finish_file(posix::UniqueFd file, const std::string& path, const TreeEntry& entry) {
   const timespec times[2] = {{.tv_sec = entry.mtime_s, .tv_nsec = 0}, {.tv_sec = entry.mtime_s, .tv_nsec = 0}};
-  if (::fchmod(to.get(), entry.kind == EntryKind::executable ? 0555 : 0444) != 0) return failed("chmod", path);
-  if (::futimens(to.get(), times) != 0) return failed("set the time of", path);
-  if (new_files_.size() <= kSyncEachMax) new_files_.push_back(std::move(to));
+  if (::fchmod(file.get(), mode_of(entry)) != 0) return failed("chmod", path);
+  if (::futimens(file.get(), times) != 0) return failed("set the time of", path);
+  if (new_files_.size() <= kSyncEachMax) new_files_.push_back(std::move(file));
   return {};
 }
 
 Result<void> TreeWriter::sync() {
   if (new_count_ > kSyncEachMax || touched_folders_.size() > kSyncEachMax) {
-    if (::syncfs(root_.get()) != 0) return failed("syncfs", "the slot");
+    if (::syncfs(root_.fd()) != 0) return failed("syncfs", "the slot");
     return {};
   }
   for (const posix::UniqueFd& file : new_files_) {
@@ -151,8 +195,9 @@ Result<void> TreeWriter::sync() {
   }
   touched_folders_.insert("");
   for (const std::string& path : touched_folders_) {
-    const posix::UniqueFd folder = open_beneath(root_.get(), path);
-    if (!folder || ::fsync(folder.get()) != 0) return failed("fsync", path);
+    const auto folder = root_.folder(path);
+    if (!folder) return std::unexpected(folder.error());
+    if (::fsync(*folder) != 0) return failed("fsync", path);
   }
   new_files_.clear();
   return {};

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/apply/folder_dir.h"
 #include "protocol/error.h"
 #include "protocol/posix/unique_fd.h"
 #include "protocol/tree_diff.h"
@@ -14,17 +15,24 @@ namespace serin::apply {
 
 /// Where a file's bytes are taken from.
 struct FileSource {
-  std::filesystem::path path;
-  bool link = false;  ///< the file there has this entry's mode and mtime too: share it
+  enum class How {
+    copy,  ///< its bytes, hashed on the way
+    link,  ///< share the file itself when it has the entry's size, mode and mtime, else copy it
+    take,  ///< move the file itself here: nobody else has it, and its bytes were hashed
+  };
+  FolderRoot* root = nullptr;  ///< borrowed
+  std::string path;            ///< beneath it
+  How how = How::copy;
 };
 using FindSource = std::function<Result<FileSource>(const std::string& path, const TreeEntry& entry)>;
 
-/// Changes a tree that nobody uses yet, path by path. No name is ever followed out of `root` or through a link
-/// (openat2), no file is opened for writing in place: each is made under another name and renamed. Files get mode 0444
-/// or 0555 and the entry's mtime, folders 0755. One thread.
+/// Changes a tree that nobody uses yet, path by path. No name is ever followed out of `root` or through a link, no file
+/// is opened for writing in place: each is made elsewhere and renamed. Files get mode 0444 or 0555 and the entry's
+/// mtime, folders 0755. What is copied is hashed: `corrupt` when it is not the entry's content. One thread.
 class TreeWriter {
  public:
-  static Result<TreeWriter> open(const std::filesystem::path& root);
+  /// `scratch`: a folder on the same filesystem for files that are being made. Nobody else uses it meanwhile.
+  static Result<TreeWriter> open(const std::filesystem::path& root, const std::filesystem::path& scratch);
 
   /// Brings the tree from the state before these changes to the one after them.
   Result<void> apply(const std::vector<PathChange>& changes, const FindSource& find_source);
@@ -33,16 +41,27 @@ class TreeWriter {
   Result<void> sync();
 
  private:
-  explicit TreeWriter(posix::UniqueFd root) : root_(std::move(root)) {}
-  Result<int> folder_of(const std::string& path);
+  TreeWriter(FolderRoot root, FolderRoot scratch) : root_(std::move(root)), scratch_(std::move(scratch)) {}
+  /// Where the entry at this path stands.
+  struct Place {
+    int folder;
+    std::string name;
+  };
+  Result<Place> place_of(const std::string& path);
   Result<void> remove(const std::string& path, const TreeEntry& entry);
   Result<void> create(const std::string& path, const TreeEntry& entry, const FindSource& find_source);
-  Result<void> create_file(int folder, const std::string& path, const TreeEntry& entry, const FileSource& source);
+  Result<void> make_folder(const Place& place, const std::string& path);
+  Result<void> make_link(const Place& place, const std::string& path, const TreeEntry& entry);
+  Result<void> make_file(const Place& place, const std::string& path, const TreeEntry& entry, const FileSource& source);
+  Result<bool> share(int from, const std::string& name, const Place& place, const TreeEntry& entry);
+  Result<void> take(int from, const std::string& name, const Place& place, const std::string& path,
+                    const TreeEntry& entry);
+  Result<void> copy(int from, const std::string& name, const Place& place, const std::string& path,
+                    const TreeEntry& entry);
+  Result<void> finish_file(posix::UniqueFd file, const std::string& path, const TreeEntry& entry);
 
-  posix::UniqueFd root_;
-  std::string open_path_;  ///< of the folder that is open
-  posix::UniqueFd open_folder_;
-  std::vector<posix::UniqueFd> new_files_;
+  FolderRoot root_, scratch_;
+  std::vector<posix::UniqueFd> new_files_;  ///< to be synced, while they are few
   std::set<std::string> touched_folders_;
   std::size_t new_count_ = 0;
 };

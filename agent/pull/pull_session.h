@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -19,9 +20,12 @@ namespace serin::pull {
 
 /// What the session asks of the host, answered at once from its disk.
 struct Host {
-  std::function<std::optional<Tree>(const ObjectId&)> tree;                 ///< a folder's object that it has
-  std::function<bool(const std::string& path, const TreeEntry&)> has_file;  ///< content that it has
+  std::function<std::optional<Tree>(const ObjectId&)> tree;  ///< a folder's object that it has
+  std::function<bool(const ObjectId&)> has_file;             ///< content that it has beside its live tree
 };
+
+/// Fewer than the messages that a link queues.
+inline constexpr std::size_t kRequestsMax = 512;
 
 // ---- what is to be done with arrived bytes, in order ----
 struct StoreTree {
@@ -30,16 +34,18 @@ struct StoreTree {
 };  ///< verified
 struct AppendFile {
   ObjectId id;
-  std::uint64_t offset = 0;
-};  ///< the payload just given, to the incoming file
+  std::uint64_t offset = 0;  ///< of these bytes: the end of what was appended before
+  std::string_view bytes;    ///< valid until the next call
+};
 struct FinishFile {
   ObjectId id;
 };  ///< complete and verified
 using Action = std::variant<StoreTree, AppendFile, FinishFile>;
 
 /// Decides what to request and checks what arrives: folders first, from the root down, where they differ from the live
-/// tree, then files. Never more than limits::kCreditBytes outstanding, each object once, every object hashed against
-/// its id. Pure; single-threaded.
+/// tree, then files that do not stand at the same path there. Never more than limits::kCreditBytes and kRequestsMax
+/// requests outstanding or held because an earlier part is missing, each object once, every object hashed against its
+/// id. What was not asked for is ignored. After an error the session is over. Pure; single-threaded.
 class PullSession {
  public:
   /// `live_root`: what the host runs; nothing when it runs nothing.
@@ -47,9 +53,10 @@ class PullSession {
 
   /// The next requests that the credit allows; call after construction and after each part or retry.
   Result<std::vector<GetObject>> next_requests();
-  /// `corrupt` when these bytes are not the object's, or break a bound.
+  /// `corrupt` when these bytes are not the object's, or break a bound; `refused` when the release breaks one. The
+  /// actions are to be carried out before the next call.
   Result<std::vector<Action>> on_part(const ObjectPart& part, std::string_view payload);
-  /// A part that was refused as busy: asked for again by next_requests().
+  /// A request that was refused as busy or could not be sent: next_requests() asks again.
   void retry(const ObjectId& object, std::uint64_t offset);
 
   [[nodiscard]] bool done() const;
@@ -64,29 +71,44 @@ class PullSession {
     ObjectId id, live;  ///< live: the folder at this path in the live tree
     std::size_t depth = 0;
   };
+  struct Request {
+    std::uint64_t offset = 0;
+    std::uint32_t length = 0;
+  };
   struct Object {
     bool is_tree = false;
     std::uint64_t bytes = 0;  ///< unknown (0) for a folder until its first part
     bool size_known = false;
+    bool begun = false;  ///< something was asked for, so that an empty object is asked for once
     std::uint64_t asked = 0, arrived = 0;
-    std::string content;  ///< of a folder
+    std::vector<Request> outstanding;
+    std::map<std::uint64_t, std::string> early;  ///< parts that came while an earlier one had been refused
+    std::string content;                         ///< of a folder
     Sha256 hash;
   };
 
   Result<void> walk();
   Result<void> look_into(const Folder& folder, const Tree& tree);
-  std::optional<GetObject> ask(const ObjectId& id, Object& object);
+  Object* next_object();
+  bool ask_all(const ObjectId& id, Object& object, std::vector<GetObject>& requests);
+  std::optional<Request> answered(Object& object, std::uint64_t offset);
+  void take(const ObjectId& id, Object& object, std::string_view bytes, std::vector<Action>& actions);
+  Result<void> check_part(const Object& object, const Request& request, const ObjectPart& part,
+                          std::size_t bytes) const;
   Result<void> check_end(const ObjectId& id, Object& object, std::vector<Action>& actions);
 
   Host host_;
   std::deque<Folder> trees_;                          ///< to be looked into
   std::map<ObjectId, std::vector<Folder>> tree_ids_;  ///< folders that wait for their object
-  std::deque<ObjectId> files_;                        ///< to be requested
+  std::deque<ObjectId> folders_;                      ///< objects that are not begun
+  std::deque<std::pair<ObjectId, std::uint64_t>> files_;
   std::set<ObjectId> known_files_;
-  std::map<ObjectId, std::uint64_t> file_bytes_;
   std::map<ObjectId, Object> in_flight_;
+  std::deque<ObjectId> partly_asked_;  ///< in flight; the first one is next
   std::deque<GetObject> retries_;
+  std::deque<std::string> given_;  ///< early parts that the last actions show
   std::uint64_t outstanding_ = 0, bytes_missing_ = 0, files_missing_ = 0;
+  std::size_t requests_ = 0;  ///< outstanding
   std::size_t entries_ = 0;
 };
 

@@ -17,8 +17,10 @@ namespace {
 
 using namespace std::chrono_literals;
 constexpr Duration kSilenceMax = 10s;
+constexpr Duration kNothingNewMax = 60s;  ///< it answers, but nothing of use
 constexpr Duration kLook = 100ms;
 constexpr Duration kRetryMax = 2s;
+constexpr int kMessagesPerTurn = 64;  ///< then it looks whether it should stop
 
 /// One pull over one connection.
 class Pull {
@@ -27,7 +29,7 @@ class Pull {
       : socket_(std::move(socket)),
         source_(source),
         slots_(slots),
-        session_(release.root, live_root(slots), host_of(slots)) {}
+        session_(release.root, slots.base(), host_of(slots)) {}
   ~Pull() {
     for (const auto& [id, fd] : files_) slots_.drop_incoming(id);
   }
@@ -35,7 +37,7 @@ class Pull {
   Pull& operator=(const Pull&) = delete;
 
   Result<apply::PullResult> run(const std::stop_token& stop) {
-    last_heard_ = posix::boot_time();
+    last_heard_ = last_progress_ = posix::boot_time();
     while (true) {
       if (auto asked = ask(); !asked) return std::unexpected(asked.error());
       if (session_.done()) return result_;
@@ -45,18 +47,17 @@ class Pull {
       if (posix::boot_time() - last_heard_ > kSilenceMax) {
         return failure(ErrorKind::busy, fmt::format("{} did not answer for {} s", source_.endpoint, kSilenceMax / 1s));
       }
+      if (posix::boot_time() - last_progress_ > kNothingNewMax) {
+        return failure(ErrorKind::busy,
+                       fmt::format("{} sent nothing new for {} s", source_.endpoint, kNothingNewMax / 1s));
+      }
     }
   }
 
  private:
-  static ObjectId live_root(const apply::SlotDir& slots) {
-    const auto live = slots.live();
-    return live ? live->root : ObjectId{};
-  }
-  static Host host_of(const apply::SlotDir& slots) {
-    return {
-        .tree = [&slots](const ObjectId& id) { return slots.tree(id); },
-        .has_file = [&slots](const std::string& path, const TreeEntry& entry) { return slots.has_file(path, entry); }};
+  static Host host_of(apply::SlotDir& slots) {
+    return {.tree = [&slots](const ObjectId& id) { return slots.tree(id); },
+            .has_file = [&slots](const ObjectId& id) { return slots.has_file(id); }};
   }
 
   Result<void> ask() {
@@ -77,10 +78,15 @@ class Pull {
 
   Result<void> take() {
     state_ = socket_.state();
-    if (state_ == posix::ClientSocket::State::denied || state_ == posix::ClientSocket::State::lost) {
+    if (state_ == posix::ClientSocket::State::denied) {
+      return failure(ErrorKind::busy, source_.endpoint + " does not know this host's key (any more)");
+    }
+    if (state_ == posix::ClientSocket::State::lost) {
       return failure(ErrorKind::busy, fmt::format("no connection to {}", source_.endpoint));
     }
-    while (const auto received = socket_.receive()) {
+    for (int turn = 0; turn < kMessagesPerTurn; ++turn) {
+      const auto received = socket_.receive();
+      if (!received) return {};
       last_heard_ = posix::boot_time();
       const auto envelope = decode(received->header, received->body);
       if (!envelope) return failure(ErrorKind::corrupt, source_.endpoint + ": " + envelope.error().text);
@@ -103,31 +109,27 @@ class Pull {
     const auto actions = session_.on_part(part, payload);
     if (!actions) return std::unexpected(actions.error());
     result_.bytes += payload.size();
+    if (!actions->empty()) last_progress_ = posix::boot_time();
     for (const Action& action : *actions) {
-      if (auto done = std::visit([&](const auto& value) { return act(value, payload); }, action); !done) return done;
+      if (auto done = std::visit([&](const auto& value) { return act(value); }, action); !done) return done;
     }
     return {};
   }
 
-  Result<void> act(const StoreTree& tree, std::string_view /*payload*/) {
+  Result<void> act(const StoreTree& tree) {
     ++result_.objects;
     return slots_.put_tree(tree.id, tree.bytes);
   }
-  Result<void> act(const AppendFile& append, std::string_view payload) {
+  Result<void> act(const AppendFile& append) {
     auto file = files_.find(append.id);
     if (file == files_.end()) {
       auto opened = slots_.begin_incoming(append.id);
       if (!opened) return std::unexpected(opened.error());
       file = files_.emplace(append.id, std::move(*opened)).first;
     }
-    for (std::size_t done = 0; done < payload.size();) {
-      const ssize_t put = ::write(file->second.get(), payload.data() + done, payload.size() - done);
-      if (put < 0) return std::unexpected(posix::errno_error("write an incoming object", errno));
-      done += static_cast<std::size_t>(put);
-    }
-    return {};
+    return posix::write_all(file->second.get(), append.bytes, "an incoming object");
   }
-  Result<void> act(const FinishFile& finish, std::string_view /*payload*/) {
+  Result<void> act(const FinishFile& finish) {
     ++result_.objects;
     files_.erase(finish.id);
     return slots_.finish_incoming(finish.id);
@@ -140,7 +142,7 @@ class Pull {
   posix::ClientSocket::State state_ = posix::ClientSocket::State::dialling;
   std::map<ObjectId, posix::UniqueFd> files_;
   apply::PullResult result_;
-  SteadyTime last_heard_{}, retry_at_{};
+  SteadyTime last_heard_{}, last_progress_{}, retry_at_{};
   bool space_checked_ = false;
 };
 
@@ -148,10 +150,6 @@ class Pull {
 
 Result<apply::PullResult> pull_release(posix::LinkContext& context, const posix::CurveKeys& keys, const Source& source,
                                        const Release& release, apply::SlotDir& slots, const std::stop_token& stop) {
-  // What the host has already needs no connection: going back is one rename.
-  for (const apply::Slot& slot : slots.slots()) {
-    if (slot.release == release.number && slot.root == release.root) return apply::PullResult{};
-  }
   auto socket = posix::ClientSocket::dial(context, {.endpoint = source.endpoint,
                                                     .curve = keys,
                                                     .server_key = source.server_key,

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "controller/rollout/catch_up.h"
 #include "controller/rollout/deployments.h"
 #include "protocol/limits.h"
@@ -42,6 +44,14 @@ void refresh_trust_of(ControllerState& state, const HostName& host, Now now) {
   }
 }
 
+/// Lengths of time that cannot be are cut: they are reckoned with.
+std::vector<ApplicationStatus> sane(std::vector<ApplicationStatus> applications, Now now) {
+  for (ApplicationStatus& status : applications) {
+    status.live_for_ms = std::clamp<std::int64_t>(status.live_for_ms, 0, now.steady.time_since_epoch().count());
+  }
+  return applications;
+}
+
 void take_hello(ControllerState& state, const Origin& from, const Hello& hello, std::uint64_t request, Now now,
                 Turn& turn) {
   if (hello.protocol_min > limits::kProtocolNewest || hello.protocol_max < limits::kProtocolOldest) {
@@ -62,8 +72,8 @@ void take_hello(ControllerState& state, const Origin& from, const Hello& hello, 
     return;
   }
   if (outcome.session == state.next_session) ++state.next_session;
-  state.ledger.begin_session(from.host, hello.clock_ms, now);
-  state.roster.update(from.host, hello.applications, hello.wall_ms - now.wall.time_since_epoch().count());
+  state.ledger.begin_session(from.host, hello.boot_id, hello.clock_ms, now);
+  state.roster.update(from.host, sane(hello.applications, now), wall_offset_ms(hello.wall_ms, now));
   const auto hosts = static_cast<std::int64_t>(state.roster.hosts().size());
   answer(from, outcome.session, request,
          Welcome{.protocol = std::min<std::uint16_t>(hello.protocol_max, limits::kProtocolNewest),
@@ -85,7 +95,7 @@ void take_hello(ControllerState& state, const Origin& from, const Hello& hello, 
 
 void take_heartbeat(ControllerState& state, const Origin& from, const Heartbeat& heartbeat, const Header& header,
                     Now now, Turn& turn) {
-  state.roster.update(from.host, heartbeat.applications, heartbeat.wall_ms - now.wall.time_since_epoch().count());
+  state.roster.update(from.host, sane(heartbeat.applications, now), wall_offset_ms(heartbeat.wall_ms, now));
   const auto position = state.ledger.position(from.host);
   answer(from, header.session, header.request, HeartbeatReply{position.run, position.sequence}, turn);
   refresh_trust_of(state, from.host, now);

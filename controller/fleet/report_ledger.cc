@@ -13,8 +13,12 @@ constexpr std::int64_t kSumSeconds = 10;
 constexpr std::int64_t kSums = limits::kLedgerCoarse.count() / kSumSeconds;
 constexpr std::size_t kGapsKept = 64;
 constexpr std::int64_t kRateFreshSeconds = 10;
-/// A host's clock that moved by more than this between two sessions began anew: the host was rebooted.
-constexpr std::int64_t kClockMovedMs = 2'000;
+constexpr std::size_t kGapBytes = 256;
+/// A message is never so late: the host's clock began anew, or its machine stood still.
+constexpr std::int64_t kJumpMs = 60'000;
+/// So far the shift may be off before it is corrected: rounding, and the spread of quick messages.
+constexpr std::int64_t kSlackMs = 1'000;
+constexpr std::int64_t kHostClockMsMax = std::int64_t{1} << 53U;
 
 std::size_t slot_of(std::int64_t number, std::int64_t size) {
   return static_cast<std::size_t>(((number % size) + size) % size);
@@ -25,15 +29,31 @@ std::int64_t sum_of(std::int64_t second) {
   return down * kSumSeconds;
 }
 
+std::int64_t rounded_to_seconds(std::int64_t ms) {
+  return (ms + (ms >= 0 ? 500 : -500)) / 1'000;
+}
+
 }  // namespace
 
-void ReportLedger::begin_session(const HostName& host, std::int64_t host_clock_ms, Now now) {
+void ReportLedger::learn(Clock& clock, std::int64_t host_clock_ms, Now now) {
+  const std::int64_t offset =
+      now.steady.time_since_epoch().count() - std::clamp<std::int64_t>(host_clock_ms, 0, kHostClockMsMax);
+  if (!clock.shift_s || std::abs(offset - *clock.shift_s * 1'000) > kJumpMs) {
+    clock = Clock{.boot_id = clock.boot_id, .shift_s = rounded_to_seconds(offset)};
+  }
+  clock.smallest_ms = clock.messages == 0 ? offset : std::min(clock.smallest_ms, offset);
+  const bool slow_before = offset < *clock.shift_s * 1'000 - kSlackMs;
+  const bool drifted = ++clock.messages >= kClockWindow && clock.smallest_ms > *clock.shift_s * 1'000 + kSlackMs;
+  if (slow_before || drifted) clock.shift_s = rounded_to_seconds(clock.smallest_ms);
+  if (clock.messages >= kClockWindow) clock.messages = 0;
+}
+
+void ReportLedger::begin_session(const HostName& host, const std::string& boot_id, std::int64_t host_clock_ms,
+                                 Now now) {
   Clock& clock = clocks_[host];
-  const std::int64_t offset = now.steady.time_since_epoch().count() - host_clock_ms;
   // Kept within one boot of the host, so that a second that is sent again lands where it was.
-  if (clock.shift_s && std::abs(offset - *clock.shift_s * 1'000) < kClockMovedMs) return;
-  clock = Clock{};
-  clock.shift_s = (offset + (offset >= 0 ? 500 : -500)) / 1'000;
+  if (clock.boot_id != boot_id) clock = Clock{.boot_id = boot_id};
+  learn(clock, host_clock_ms, now);
 }
 
 ReportLedger::Series& ReportLedger::series(const HostName& host, const ApplicationName& application) {
@@ -43,6 +63,11 @@ ReportLedger::Series& ReportLedger::series(const HostName& host, const Applicati
     found.coarse.resize(static_cast<std::size_t>(kSums));
   }
   return found;
+}
+
+std::size_t ReportLedger::applications_of(const HostName& host) const {
+  return static_cast<std::size_t>(
+      std::count_if(series_.begin(), series_.end(), [&](const auto& item) { return item.second.contains(host); }));
 }
 
 const ReportLedger::Series* ReportLedger::find(const HostName& host, const ApplicationName& application) const {
@@ -65,11 +90,11 @@ void ReportLedger::add_to_sum(Series& series, const Cell& cell, bool add) {
   sum.seconds = add ? sum.seconds + 1 : sum.seconds - 1;
 }
 
-bool ReportLedger::put(Series& series, const Cell& next) {
-  if (next.second <= series.newest - kFineSeconds) return false;  // older than the ring: too late for everybody
+const ReportLedger::Cell* ReportLedger::put(Series& series, const Cell& next) {
+  if (next.second <= series.newest - kFineSeconds) return nullptr;  // older than the ring: too late for everybody
   Cell& cell = series.fine[slot_of(next.second, kFineSeconds)];
   if (cell.second == next.second) {
-    if (cell.errors == next.errors && cell.lines == next.lines) return false;
+    if (cell.errors == next.errors && cell.lines == next.lines) return nullptr;
     const bool trusted = cell.trusted;  // decided when the second was first heard of
     add_to_sum(series, cell, false);
     cell = next;
@@ -79,41 +104,62 @@ bool ReportLedger::put(Series& series, const Cell& next) {
   }
   add_to_sum(series, cell, true);
   series.newest = std::max(series.newest, next.second);
-  return true;
+  return &cell;
+}
+
+void ReportLedger::note_gap(Series& series, Gap gap) {
+  gap.text.resize(std::min(gap.text.size(), kGapBytes));
+  // A host that stays blind says so again each second, and says all of it again after a hello.
+  for (Gap& known : series.gaps) {
+    if (known.text != gap.text || gap.from > known.until || gap.until < known.from) continue;
+    known.from = std::min(known.from, gap.from);
+    known.until = std::max(known.until, gap.until);
+    return;
+  }
+  series.gaps.push_back(std::move(gap));
+  if (series.gaps.size() > kGapsKept) series.gaps.pop_front();
 }
 
 std::vector<ChangedSample> ReportLedger::record(const HostName& host, const Report& report, Now now) {
   Clock& clock = clocks_[host];
-  if (!clock.shift_s) begin_session(host, report.clock_ms, now);
+  learn(clock, report.clock_ms, now);
   if (clock.position.run != report.run) clock.position = {report.run, 0};
   clock.position.sequence = std::max(clock.position.sequence, report.sequence);
 
   std::vector<ChangedSample> changed;
-  const std::int64_t future = second_of(now.steady) + kRateFreshSeconds;
   for (const ApplicationCounts& counts : report.applications) {
-    Series& of_host = series(host, counts.application);
-    if (of_host.rules_hash != counts.rules_hash) {
-      // Other rules count other things: what was counted before says nothing of what is counted now.
-      if (!of_host.rules_hash.empty()) forget_baseline(of_host);
-      of_host.rules_hash = counts.rules_hash;
-    }
-    for (const SecondCounts& second : counts.seconds) {
-      const std::int64_t at = second.second + *clock.shift_s;
-      if (at > future) continue;
-      clock.newest_host_second = std::max(clock.newest_host_second, second.second);
-      // What a blind host counted is no baseline.
-      const bool trusted = counts.gap.empty() && of_host.trusted_from && start_of(at) >= *of_host.trusted_from;
-      if (put(of_host, {at, second.errors, second.lines, trusted})) {
-        changed.push_back({counts.application, {at, host, second.errors, second.lines, trusted}});
-      }
-    }
-    if (!counts.gap.empty() && !counts.seconds.empty()) {
-      of_host.gaps.push_back({counts.seconds.front().second + *clock.shift_s,
-                              counts.seconds.back().second + *clock.shift_s + 1, counts.gap});
-      if (of_host.gaps.size() > kGapsKept) of_host.gaps.pop_front();
-    }
+    if (find(host, counts.application) == nullptr && applications_of(host) >= limits::kApplicationsPerHostMax) continue;
+    record_application(host, counts, clock, now, changed);
   }
   return changed;
+}
+
+void ReportLedger::record_application(const HostName& host, const ApplicationCounts& counts, Clock& clock, Now now,
+                                      std::vector<ChangedSample>& changed) {
+  Series& of_host = series(host, counts.application);
+  if (of_host.rules_hash != counts.rules_hash) {
+    // Other rules count other things: what was counted before says nothing of what is counted now.
+    if (!of_host.rules_hash.empty()) forget_baseline(of_host);
+    of_host.rules_hash = counts.rules_hash;
+  }
+  const std::int64_t future = second_of(now.steady) + kRateFreshSeconds;
+  std::optional<Gap> gap;
+  for (const SecondCounts& second : counts.seconds) {
+    if (second.second < 0 || second.second > kHostClockMsMax / 1'000) continue;
+    const std::int64_t at = second.second + *clock.shift_s;
+    if (at > future) continue;
+    clock.newest_host_second = std::max(clock.newest_host_second, second.second);
+    if (!counts.gap.empty()) {
+      if (!gap) gap = Gap{.from = at, .until = at, .text = counts.gap};
+      gap->until = at + 1;
+    }
+    // What a blind host counted is no baseline.
+    const bool trusted = counts.gap.empty() && of_host.trusted_from && start_of(at) >= *of_host.trusted_from;
+    if (const Cell* cell = put(of_host, {at, second.errors, second.lines, trusted}); cell != nullptr) {
+      changed.push_back({counts.application, {at, host, cell->errors, cell->lines, cell->trusted}});
+    }
+  }
+  if (gap) note_gap(of_host, std::move(*gap));
 }
 
 void ReportLedger::forget_baseline(Series& series) {
@@ -150,10 +196,16 @@ judge::Tally ReportLedger::baseline(const HostName& host, const ApplicationName&
   const Series* found = find(host, application);
   if (found == nullptr) return tally;
   for (const Sum& sum : found->coarse) {
-    if (sum.start < 0 || sum.start >= until || sum.start <= until - limits::kLedgerCoarse.count()) continue;
+    if (sum.start < 0 || sum.start + kSumSeconds > until || sum.start < until - limits::kLedgerCoarse.count()) continue;
     tally.errors += sum.errors;
     tally.lines += sum.lines;
     tally.seconds += sum.seconds;
+  }
+  for (const Sample& sample : samples(host, application, sum_of(until), until)) {
+    if (!sample.trusted) continue;
+    tally.errors += sample.errors;
+    tally.lines += sample.lines;
+    ++tally.seconds;
   }
   return tally;
 }

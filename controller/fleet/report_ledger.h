@@ -13,6 +13,8 @@
 
 namespace serin::fleet {
 
+inline constexpr std::size_t kClockWindow = 64;
+
 /// One host's counts of one second of the controller's clock.
 struct Sample {
   std::int64_t second = 0;
@@ -30,9 +32,11 @@ struct ChangedSample {
 
 /// What hosts reported, by the controller's clock: seconds of the last ten minutes, 10 s sums of the last hour. Reports
 /// are absolute, so a second that comes again replaces what was there. A second without a report is unknown, never
-/// zero. Host seconds are aligned by the smallest (controller time - host time) seen in the session, so that a slow
-/// message does not shift them and a stepped wall clock does not matter. Memory is bounded by hosts x applications x
-/// rings. Pure; single-threaded.
+/// zero. Host seconds are aligned by the smallest (controller time - host time) seen within one boot of the host, so
+/// that a slow message does not shift them and a stepped wall clock does not matter; the host's clock may drift: the
+/// smallest of the last kClockWindow messages counts in the end. Memory is bounded by hosts x
+/// limits::kApplicationsPerHostMax x rings: what a host reports of further applications is dropped. Pure;
+/// single-threaded.
 class ReportLedger {
  public:
   /// The report that is newest for this run; what HeartbeatReply acknowledges.
@@ -42,7 +46,7 @@ class ReportLedger {
   };
 
   /// A new session: the shift is learnt anew when the host's clock began anew (a reboot).
-  void begin_session(const HostName& host, std::int64_t host_clock_ms, Now now);
+  void begin_session(const HostName& host, const std::string& boot_id, std::int64_t host_clock_ms, Now now);
   /// Takes a report in; gives the seconds (controller's clock) that were new or changed.
   std::vector<ChangedSample> record(const HostName& host, const Report& report, Now now);
   /// A sample from the database, after a restart.
@@ -56,7 +60,7 @@ class ReportLedger {
   /// From now on this host's seconds of this application are (not) those of a trusted release.
   void trust(const HostName& host, const ApplicationName& application, std::optional<SteadyTime> from);
 
-  /// Sums over trusted seconds of the last hour, of seconds before `until`.
+  /// Sums over trusted seconds before `until`, of the hour before it (its oldest ten seconds may be left out).
   [[nodiscard]] judge::Tally baseline(const HostName& host, const ApplicationName& application,
                                       std::int64_t until) const;
   /// Sums over reported seconds in [from, until), trusted or not.
@@ -98,13 +102,21 @@ class ReportLedger {
     std::int64_t newest = -1;
   };
   struct Clock {
+    std::string boot_id;
     std::optional<std::int64_t> shift_s;  ///< controller second minus host second
+    std::int64_t smallest_ms = 0;         ///< (controller time - host time) of the last `messages` ones
+    std::size_t messages = 0;
     Position position;
     std::int64_t newest_host_second = 0;
   };
+  static void learn(Clock& clock, std::int64_t host_clock_ms, Now now);
   Series& series(const HostName& host, const ApplicationName& application);
+  [[nodiscard]] std::size_t applications_of(const HostName& host) const;
+  void record_application(const HostName& host, const ApplicationCounts& counts, Clock& clock, Now now,
+                          std::vector<ChangedSample>& changed);
+  static void note_gap(Series& series, Gap gap);
   [[nodiscard]] const Series* find(const HostName& host, const ApplicationName& application) const;
-  static bool put(Series& series, const Cell& next);
+  static const Cell* put(Series& series, const Cell& next);
   static void add_to_sum(Series& series, const Cell& cell, bool add);
   static void forget_baseline(Series& series);
 

@@ -10,6 +10,12 @@ namespace serin::fleet {
 
 namespace {
 constexpr int kSilentAfterHeartbeats = 3;
+constexpr std::size_t kClaimsKept = 4;
+constexpr std::int64_t kWallMsMax = std::int64_t{1} << 53U;
+}  // namespace
+
+std::int64_t wall_offset_ms(std::int64_t host_wall_ms, Now now) {
+  return std::clamp(host_wall_ms, -kWallMsMax, kWallMsMax) - now.wall.time_since_epoch().count();
 }
 
 std::string_view name_of(Presence presence) {
@@ -53,22 +59,58 @@ std::optional<HostRecord> Roster::revoke(const HostName& name) {
   return std::move(host.mapped().record);
 }
 
+void Roster::drop_old_claims(Host& host, Now now) const {
+  const Duration kept = host.presence == Presence::conflict ? std::max<Duration>(lease_, kConflictQuiet) : lease_;
+  std::erase_if(host.claims, [&](const Claim& claim) { return now.steady - claim.at >= kept; });
+}
+
+Claim& Roster::claim_of(Host& host, const Hello& hello) const {
+  for (Claim& claim : host.claims) {
+    if (claim.machine == hello.machine && claim.instance == hello.instance) return claim;
+  }
+  if (host.claims.size() >= kClaimsKept) {
+    const auto oldest = std::min_element(host.claims.begin(), host.claims.end(),
+                                         [](const Claim& a, const Claim& b) { return a.at < b.at; });
+    host.claims.erase(oldest);
+  }
+  return host.claims.emplace_back(Claim{.machine = hello.machine, .instance = hello.instance});
+}
+
+std::string Roster::conflict_text(const Host& host, const Claim& mine) {
+  const Claim* other = nullptr;
+  for (const Claim& claim : host.claims) {
+    if (&claim != &mine && (other == nullptr || other->machine == mine.machine)) other = &claim;
+  }
+  const std::string where = fmt::format("{} and {}", printable(other->address), printable(mine.address));
+  if (other->machine == mine.machine) {
+    return fmt::format("two agents on one machine use its key, at {}: stop one of them", where);
+  }
+  return fmt::format(
+      "two machines use its key, at {}: one is a clone; on it stop serin-agent, remove its "
+      "state_dir/keys and accept the new key",
+      where);
+}
+
 Roster::HelloOutcome Roster::hello(const HostName& name, const Hello& hello, const std::string& connection,
                                    const std::string& address, std::uint64_t session_id, Now now) {
   const auto found = hosts_.find(name);
   if (found == hosts_.end()) return {.refusal = "this host was revoked"};
   Host& host = found->second;
-  const bool live = host.session && now.steady - host.session->last_heard < lease_;
-  if (live && host.session->machine != hello.machine) {
+  drop_old_claims(host, now);
+  Claim& mine = claim_of(host, hello);
+  mine.at = now.steady;
+  mine.address = address;
+  const bool conflict = std::any_of(host.claims.begin(), host.claims.end(), [&](const Claim& other) {
+    if (&other == &mine) return false;
+    return host.presence == Presence::conflict || other.machine != mine.machine || mine.replaced;
+  });
+  if (conflict) {
     host.presence = Presence::conflict;
-    host.conflict = fmt::format(
-        "two machines use its key, at {} and {}: one is a clone; on it stop serin-agent, remove its "
-        "state_dir/keys and accept the new key",
-        printable(host.session->address), printable(address));
-    host.conflict_at = now.steady;
+    host.conflict = conflict_text(host, mine);
+    host.session.reset();
     return {.refusal = host.conflict};
   }
-  if (host.presence == Presence::conflict && now.steady - host.conflict_at < lease_) return {.refusal = host.conflict};
+  for (Claim& other : host.claims) other.replaced = &other != &mine;
   host.conflict.clear();
   host.presence = Presence::connected;
   host.last_heard = now.steady;
@@ -81,7 +123,7 @@ Roster::HelloOutcome Roster::hello(const HostName& name, const Hello& hello, con
                          .agent_version = hello.agent_version,
                          .controller_key = hello.controller_key,
                          .last_heard = now.steady,
-                         .wall_offset_ms = hello.wall_ms - now.wall.time_since_epoch().count()};
+                         .wall_offset_ms = wall_offset_ms(hello.wall_ms, now)};
   return {.welcome = true, .session = session_id};
 }
 
@@ -92,7 +134,9 @@ bool Roster::heard(const HostName& name, std::uint64_t session, const std::strin
   if (!host.session || host.session->id != session || host.session->connection != connection) return false;
   host.session->last_heard = now.steady;
   host.last_heard = now.steady;
-  if (host.presence == Presence::conflict) return false;
+  for (Claim& claim : host.claims) {
+    if (!claim.replaced) claim.at = now.steady;
+  }
   host.presence = Presence::connected;
   return true;
 }
@@ -113,25 +157,27 @@ ApplicationStatus* Roster::application(const HostName& name, const ApplicationNa
   return status == found->second.applications.end() ? nullptr : &status->second;
 }
 
+Presence Roster::presence_at(const Host& host, Now now) const {
+  if (host.presence == Presence::conflict) {
+    return host.claims.empty() ? Presence::lost : Presence::conflict;  // else the next hello decides
+  }
+  if (!host.session) return host.presence;
+  const Duration quiet = now.steady - host.session->last_heard;
+  if (quiet >= lease_) return Presence::lost;
+  return quiet >= kSilentAfterHeartbeats * heartbeat_ ? Presence::silent : host.presence;
+}
+
 std::vector<HostName> Roster::tick(Now now) {
   std::vector<HostName> changed;
   for (auto& [name, host] : hosts_) {
-    if (!host.session) continue;
-    const Duration quiet = now.steady - host.session->last_heard;
-    Presence next = host.presence;
-    if (host.presence == Presence::conflict) {
-      // Over when nobody tried for a lease; the present session goes with it and the next hello decides.
-      if (now.steady - host.conflict_at < lease_) continue;
-      host.conflict.clear();
-      next = Presence::lost;
-    } else if (quiet >= lease_ && now.steady >= grace_until_) {
-      next = Presence::lost;
-    } else if (quiet >= kSilentAfterHeartbeats * heartbeat_) {
-      next = Presence::silent;
-    }
+    drop_old_claims(host, now);
+    const Presence next = presence_at(host, now);
     if (next == host.presence) continue;
     host.presence = next;
-    if (next == Presence::lost) host.session.reset();
+    if (next == Presence::lost) {
+      host.session.reset();
+      host.conflict.clear();
+    }
     changed.push_back(name);
   }
   return changed;

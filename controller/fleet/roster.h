@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <optional>
 #include <string>
@@ -33,22 +34,36 @@ struct Session {
   std::int64_t wall_offset_ms = 0;  ///< host wall clock minus ours at the newest heartbeat
 };
 
+/// An agent process that used the host's key.
+struct Claim {
+  std::string machine, instance, address;
+  SteadyTime at{};        ///< it was last heard
+  bool replaced = false;  ///< a newer process of the same machine has taken over
+};
+
 struct Host {
   HostRecord record;
   Presence presence = Presence::never;
   std::optional<Session> session;
   std::optional<SteadyTime> last_heard;
-  SteadyTime conflict_at{};
-  std::string conflict;  ///< "two machines use its key, at 10.0.0.4 and 10.0.0.9: ..."; empty: none
+  std::vector<Claim> claims;  ///< the newest ones, the present session's among them
+  std::string conflict;       ///< "two machines use its key, at 10.0.0.4 and 10.0.0.9: ..."; empty: none
   std::map<ApplicationName, ApplicationStatus> applications;
 };
+
+/// An agent that is refused a session dials again within this time.
+inline constexpr auto kConflictQuiet = std::chrono::minutes{2};
+
+/// Host wall clock minus ours; what a host says may be any number.
+std::int64_t wall_offset_ms(std::int64_t host_wall_ms, Now now);
 
 /// Who is there. Pure: the caller gives time and stores HostRecords. Single-threaded.
 ///
 /// A host is `connected` while it was heard within three heartbeats, `silent` after, `lost` when its lease ran out. A
-/// second machine (another `machine` hash) that says hello while the first one's session is live puts the host in
-/// conflict: both sessions are refused new work until one has been quiet for a lease; the last one never wins by
-/// itself. The same machine with a new instance replaces its own session at once (a restarted agent).
+/// second machine (another `machine` hash) that says hello while the first one's lease runs puts the host in conflict:
+/// there is no session and no work for either, until all but one have been quiet for kConflictQuiet; the last one never
+/// wins by itself. The same machine with a new instance replaces its own session at once (a restarted agent); when the
+/// replaced one says hello after that, two agents run on that machine, which is a conflict too.
 class Roster {
  public:
   Roster(Duration heartbeat, Duration lease) : heartbeat_(heartbeat), lease_(lease) {}
@@ -75,16 +90,18 @@ class Roster {
 
   /// Moves presence by time; the hosts whose presence changed.
   std::vector<HostName> tick(Now now);
-  /// After a restart of the daemon nobody is lost before this time.
-  void grace_until(SteadyTime until) { grace_until_ = until; }
 
   [[nodiscard]] const std::map<HostName, Host>& hosts() const { return hosts_; }
   [[nodiscard]] const Host* find(const HostName& name) const;
   [[nodiscard]] const Host* find_key(const std::string& public_key) const;
 
  private:
+  void drop_old_claims(Host& host, Now now) const;
+  [[nodiscard]] Presence presence_at(const Host& host, Now now) const;
+  Claim& claim_of(Host& host, const Hello& hello) const;
+  static std::string conflict_text(const Host& host, const Claim& mine);
+
   Duration heartbeat_, lease_;
-  SteadyTime grace_until_{};
   std::map<HostName, Host> hosts_;
 };
 

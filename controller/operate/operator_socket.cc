@@ -9,14 +9,19 @@
 #include <cerrno>
 #include <charconv>
 
+#include "controller/operate/answers.h"
+#include "controller/operate/render.h"
 #include "protocol/limits.h"
 #include "protocol/posix/files.h"
+#include "protocol/text.h"
 
 namespace serin::operate {
 
 namespace {
 
 constexpr std::size_t kIpcPathBytesMax = 107;
+/// Escaping makes a byte four at most, so this fits into a frame whatever it is.
+constexpr std::size_t kTextBytesKept = limits::kOperatorFrameBytesMax / 8;
 
 /// user_id is "UID:GID:PID", from the kernel.
 Caller caller_of(const std::string& user_id) {
@@ -49,6 +54,15 @@ Result<void> share_with_group(const std::filesystem::path& path, const std::stri
   return {};
 }
 
+/// What is left of an event that no frame can hold: the CLI learns the end all the same, and a script that it is not
+/// all.
+OperatorEvent shortened(const OperatorEvent& event) {
+  OperatorEvent rest = event;
+  rest.text = printable_lines(event.text, kTextBytesKept);
+  rest.json = fmt::format(R"({{"event":"too large","kind":{},"exit":{}}})", json_string(event.kind), event.exit_code);
+  return rest;
+}
+
 }  // namespace
 
 Result<OperatorSocket> OperatorSocket::bind(posix::LinkContext& context, const std::filesystem::path& run_dir,
@@ -59,6 +73,13 @@ Result<OperatorSocket> OperatorSocket::bind(posix::LinkContext& context, const s
                    fmt::format("run_dir: {} is longer than the {} bytes that a socket's path may have", path.string(),
                                kIpcPathBytesMax));
   }
+  auto lock = posix::LockFile::acquire(run_dir / "operator.lock");
+  if (!lock && lock.error().kind == ErrorKind::busy) {
+    return failure(ErrorKind::busy, fmt::format("another serin-controller serves operators in {}: stop it first, or "
+                                                "give this one its own run_dir",
+                                                run_dir.string()));
+  }
+  if (!lock) return std::unexpected(lock.error());
   ::unlink(path.c_str());
   const mode_t before = ::umask(0177);
   auto socket = posix::ServerSocket::bind(context, {.endpoint = "ipc://" + path.string(),
@@ -68,7 +89,7 @@ Result<OperatorSocket> OperatorSocket::bind(posix::LinkContext& context, const s
   ::umask(before);
   if (!socket) return std::unexpected(socket.error());
   if (auto shared = share_with_group(path, group); !shared) return std::unexpected(shared.error());
-  return OperatorSocket(std::move(*socket), path);
+  return OperatorSocket(std::move(*lock), std::move(*socket), path);
 }
 
 std::optional<OperatorSocket::Asked> OperatorSocket::receive() {
@@ -93,8 +114,12 @@ std::optional<OperatorSocket::Asked> OperatorSocket::receive() {
 }
 
 bool OperatorSocket::tell(const std::string& connection, std::uint64_t request, const OperatorEvent& event) {
-  return socket_.send(connection, encode({.header = {.protocol = limits::kProtocolNewest, .reply_to = request},
-                                          .message = event})) != posix::Sent::peer_gone;
+  const auto send = [&](const OperatorEvent& what) {
+    return socket_.send(
+        connection, encode({.header = {.protocol = limits::kProtocolNewest, .reply_to = request}, .message = what}));
+  };
+  const posix::Sent sent = send(event);
+  return (sent == posix::Sent::too_large ? send(shortened(event)) : sent) != posix::Sent::peer_gone;
 }
 
 }  // namespace serin::operate

@@ -6,15 +6,18 @@
 #include <string>
 
 #include "controller/operate/commands.h"
+#include "protocol/posix/files.h"
 #include "protocol/posix/link_socket.h"
 
 namespace serin::operate {
 
 /// The daemon's side of RUN_DIR/operator.sock: who asks is the peer's uid, by the kernel's word. Group-owned, mode
-/// 0660; the caller holds the daemon's lock, so that a leftover socket can be replaced. Belongs to the loop's thread.
+/// 0660. RUN_DIR/operator.lock is held beside it, so that a leftover socket can be replaced and never that of another
+/// daemon. Belongs to the loop's thread.
 class OperatorSocket {
  public:
-  /// An empty group leaves the socket to the daemon's own user. `not_found` when the group does not exist.
+  /// An empty group leaves the socket to the daemon's own user. `not_found` when the group does not exist, `busy` when
+  /// another daemon serves this folder.
   static Result<OperatorSocket> bind(posix::LinkContext& context, const std::filesystem::path& run_dir,
                                      const std::string& group);
 
@@ -32,8 +35,9 @@ class OperatorSocket {
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
 
  private:
-  OperatorSocket(posix::ServerSocket socket, std::filesystem::path path)
-      : socket_(std::move(socket)), path_(std::move(path)) {}
+  OperatorSocket(posix::LockFile lock, posix::ServerSocket socket, std::filesystem::path path)
+      : lock_(std::move(lock)), socket_(std::move(socket)), path_(std::move(path)) {}
+  posix::LockFile lock_;
   posix::ServerSocket socket_;
   std::filesystem::path path_;
 };

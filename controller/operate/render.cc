@@ -35,6 +35,13 @@ std::string release_text(ReleaseNumber number) {
   return number == 0 ? "-" : fmt::format("r{}", number);
 }
 
+/// "taken_back" as people write it.
+std::string spaced(std::string_view name) {
+  std::string text(name);
+  std::replace(text.begin(), text.end(), '_', ' ');
+  return text;
+}
+
 std::string local_time(std::int64_t wall_ms) {
   if (wall_ms == 0) return "-";
   return fmt::format("{:%Y-%m-%d %H:%M:%S}", fmt::localtime(static_cast<std::time_t>(wall_ms / 1'000)));
@@ -101,8 +108,8 @@ std::string error_rate_text(const HostLine& line) {
 std::string host_table(const std::vector<HostLine>& lines) {
   Table table{{"HOST", "GROUP", "STATE", "RELEASE", "SEEN", "ERRORS/S", "NOTE"}};
   for (const HostLine& line : lines) {
-    std::string state = line.state;
-    if (line.presence != "connected") state = line.presence + (line.state == "unknown" ? "" : " (" + line.state + ")");
+    std::string state = spaced(line.state);
+    if (line.presence != "connected") state = line.presence + (line.state == "unknown" ? "" : " (" + state + ")");
     table.add({line.name, line.group, state, release_text(line.release), line.seen ? age_text(*line.seen) : "never",
                error_rate_text(line), line.note});
   }
@@ -176,12 +183,12 @@ std::string application_headline(const ControllerState& state, const Application
   const KnownRelease* wanted = controller::wanted_release(state, application);
   if (wanted == nullptr) return fmt::format("{}: nothing is released yet", application);
   const auto age = now.wall - WallTime{std::chrono::seconds{wanted->release.created_s}};
-  return fmt::format("{}: r{} ({}) is released{}; built by {} {} ago: {}", application, wanted->release.number,
+  return fmt::format("{}: r{} ({}) is released{}; built by {} {}: {}", application, wanted->release.number,
                      wanted->release.root.brief(),
                      wanted->trust == controller::Trust::trusted
                          ? ""
                          : fmt::format(" ({}: not yet trusted as a baseline)", name_of(wanted->trust)),
-                     wanted->release.author, age_text(age), printable(wanted->release.message, 120));
+                     wanted->release.author, ago_text(age), printable(wanted->release.message, 120));
 }
 
 }  // namespace
@@ -202,8 +209,12 @@ OperatorEvent render_status(const ControllerState& state, const ApplicationName&
   });
   std::string text;
   if (!state.read_only.empty()) text += fmt::format("READ ONLY: {}: deploys are refused\n", state.read_only);
+  if (!state.low_space.empty()) text += fmt::format("DISK NEARLY FULL: {}: deploys are refused\n", state.low_space);
   text += application_headline(state, application, now) + "\n";
-  Json json{{"event", "status"}, {"application", application}, {"read_only", state.read_only}};
+  Json json{{"event", "status"},
+            {"application", application},
+            {"read_only", state.read_only},
+            {"low_space", state.low_space}};
   const KnownRelease* wanted = controller::wanted_release(state, application);
   json["wanted"] = wanted == nullptr ? Json(nullptr)
                                      : Json{{"release", wanted->release.number},
@@ -224,7 +235,7 @@ OperatorEvent render_status(const ControllerState& state, const ApplicationName&
   } else if (const auto latest = state.latest.find(application); latest != state.latest.end()) {
     text += fmt::format("last: {}\n", summary(latest->second));
     json["last"] = rollout_json(latest->second);
-    json["last"]["ending"] = name_of(latest->second.ending);
+    json["last"]["outcome"] = name_of(latest->second.ending);
   }
   const auto behind = std::count_if(lines.begin(), lines.end(), [](const HostLine& line) { return !line.runs_wanted; });
   if (wanted != nullptr && !state.active.contains(application) && behind > 0) {
@@ -269,21 +280,23 @@ OperatorEvent render_hosts(const ControllerState& state, const std::vector<Pendi
 }
 
 OperatorEvent render_history(const std::vector<controller::HistoryLine>& lines, Now now) {
-  Table table{{"ID", "STARTED", "APPLICATION", "RELEASE", "BY", "ENDING", "HOSTS", "WHAT"}};
+  Table table{{"ID", "STARTED", "APPLICATION", "RELEASE", "BY", "OUTCOME", "HOSTS", "WHAT"}};
   Json json{{"event", "history"}, {"deployments", Json::array()}};
   for (const controller::HistoryLine& line : lines) {
     std::string kind = line.force ? "FORCED: " : "";
     if (line.rollback) kind = line.force ? "FORCED rollback: " : "rollback: ";
+    const bool ended = line.phase == rollout::Phase::finished;
     const std::string reason = line.reason.empty() ? "" : " [" + printable(line.reason, 120) + "]";
     table.add({std::to_string(line.id), local_time(line.started_wall_ms), line.application, release_text(line.release),
-               line.owner, line.ending, fmt::format("{}/{}", line.hosts_ok, line.hosts),
-               kind + printable(line.message, 80) + reason});
+               printable(line.owner), spaced(ended ? name_of(line.ending) : name_of(line.phase)),
+               fmt::format("{}/{}", line.hosts_ok, line.hosts), kind + printable(line.message, 80) + reason});
     json["deployments"].push_back({{"deployment", line.id},
                                    {"application", line.application},
                                    {"release", line.release},
                                    {"owner", line.owner},
                                    {"message", printable(line.message, limits::kMessageBytesKept)},
-                                   {"ending", line.ending},
+                                   {"phase", name_of(line.phase)},
+                                   {"outcome", ended ? Json(name_of(line.ending)) : Json(nullptr)},
                                    {"reason", printable(line.reason)},
                                    {"force", line.force},
                                    {"rollback", line.rollback},
@@ -308,9 +321,9 @@ OperatorEvent render_diff(const release::BuildResult& built, const ApplicationNa
   constexpr std::size_t kLinesShown = 20;
   const DiffSummary& sum = built.summary;
   std::string text =
-      fmt::format("{}: {} changed, {} added, {} removed against {} ({} of new content; {} files, {} in all)",
-                  application, sum.changed, sum.added, sum.removed, release_text(base), bytes_text(sum.bytes),
-                  built.files, bytes_text(built.bytes));
+      fmt::format("{}: {} changed, {} added, {} removed{} ({} of new content; {} files, {} in all)", application,
+                  sum.changed, sum.added, sum.removed, base == 0 ? "" : fmt::format(" against r{}", base),
+                  bytes_text(sum.bytes), built.files, bytes_text(built.bytes));
   Json changes = Json::array();
   std::size_t shown = 0;
   for (const PathChange& change : built.changes) {
@@ -346,7 +359,7 @@ OperatorEvent render_hold(const rollout::Rollout& rollout) {
 OperatorEvent render_end(const rollout::Rollout& rollout) {
   Json json = rollout_json(rollout);
   json["event"] = "done";
-  json["ending"] = name_of(rollout.ending);
+  json["outcome"] = name_of(rollout.ending);
   json["exit"] = exit_code(rollout);
   json["summary"] = printable(summary(rollout), 4'096);
   OperatorEvent event = make_event("done", printable_lines(summary(rollout)), json);

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <list>
@@ -22,7 +23,10 @@ constexpr std::size_t kOpenFilesMax = 64;
 constexpr int kAnswersWaitingMax = 64;
 constexpr int kRequestsPerTurn = 256;
 constexpr int kAnswersPerTurn = 64;
-constexpr auto kFullAgain = 2ms;  ///< until a full connection is tried again
+/// Until full connections are tried again: each try reads a part for nothing, so that peers that never read are asked
+/// less and less often.
+constexpr std::chrono::milliseconds kFullAgainMin = 2ms;
+constexpr std::chrono::milliseconds kFullAgainMax = 64ms;
 constexpr auto kIdle = 1'000ms;
 constexpr std::uint32_t kBusyRetryMs = 50;
 
@@ -43,6 +47,10 @@ class OpenObjects {
     open_.emplace_front(id, std::move(*opened));
     if (open_.size() > kOpenFilesMax) open_.pop_back();
     return &open_.front().second;
+  }
+  /// It could not be read: opened anew next time.
+  void forget(const ObjectId& id) {
+    open_.remove_if([&](const auto& entry) { return entry.first == id; });
   }
 
  private:
@@ -83,10 +91,10 @@ struct ContentSocket::Parts {
 
   void run(const std::stop_token& token) {
     while (!token.stop_requested()) {
-      const auto timeout = !queue.waits() && !queue.empty() ? 0ms : queue.waits() ? kFullAgain : kIdle;
+      const auto timeout = !queue.waits() && !queue.empty() ? 0ms : queue.waits() ? full_again : kIdle;
       posix::wait_readable({socket.fd(), stop.fd()}, timeout);
       take_requests();
-      queue.let_go();
+      try_full_ones();
       for (int i = 0; i < kAnswersPerTurn; ++i) {
         auto request = queue.next();
         if (!request) break;
@@ -112,6 +120,13 @@ struct ContentSocket::Parts {
     }
   }
 
+  void try_full_ones() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < next_full_try) return;
+    queue.let_go();
+    next_full_try = now + full_again;
+  }
+
   void serve(RequestQueue::Request request) {
     const auto object = objects.find(request.get.object);
     if (!object) return refuse(request, RefusalReason::absent);
@@ -121,16 +136,23 @@ struct ContentSocket::Parts {
         static_cast<std::size_t>(std::min<std::uint64_t>(request.get.length, size - request.get.offset));
     // A file that cannot be read to the size it has is as good as absent: the puller says so, and the operator sees it.
     if (read_at((*object)->fd.get(), request.get.offset, buffer.data(), length) != length) {
+      objects.forget(request.get.object);
       return refuse(request, RefusalReason::absent);
     }
+    bytes += length;  // before the peer can know that it has them
     const auto sent = socket.send(
         request.connection,
         answer(request.id,
                ObjectPart{.object = request.get.object, .offset = request.get.offset, .object_bytes = size}),
         {buffer.data(), length});
+    if (sent != posix::Sent::yes) bytes -= length;
     if (sent == posix::Sent::peer_gone) queue.forget(request.connection);
-    if (sent == posix::Sent::queue_full) return queue.put_back(std::move(request));
-    if (sent == posix::Sent::yes) bytes += length;
+    if (sent == posix::Sent::queue_full) {
+      if (request.again) full_again = std::min(2 * full_again, kFullAgainMax);
+      return queue.put_back(std::move(request));
+    }
+    if (sent != posix::Sent::yes) return;
+    if (request.again) full_again = kFullAgainMin;
   }
 
   void refuse(const RequestQueue::Request& request, RefusalReason reason) {
@@ -146,6 +168,8 @@ struct ContentSocket::Parts {
   OpenObjects objects;
   std::vector<char> buffer;
   RequestQueue queue;
+  std::chrono::milliseconds full_again = kFullAgainMin;
+  std::chrono::steady_clock::time_point next_full_try{};
   std::string endpoint;
   posix::WakeUp stop;
   std::atomic<std::uint64_t> requests{0}, bytes{0}, refused{0};

@@ -47,6 +47,7 @@ void RequestQueue::put_back(Request request) {
   Peer& peer = peers_[request.connection];
   if (!peer.full) std::erase(turns_, request.connection);
   peer.full = true;
+  request.again = true;
   peer.bytes += request.get.length;
   bytes_ += request.get.length;
   peer.requests.push_front(std::move(request));

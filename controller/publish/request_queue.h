@@ -24,6 +24,7 @@ class RequestQueue {
     std::string connection;
     std::uint64_t id = 0;  ///< Header::request, for the answer
     GetObject get;
+    bool again = false;  ///< it was put back: its connection was full
     friend bool operator==(const Request&, const Request&) = default;
   };
 

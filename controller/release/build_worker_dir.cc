@@ -4,8 +4,9 @@ namespace serin::release {
 
 BuildWorker::BuildWorker(ReleaseDir releases)
     : releases_(std::move(releases)), thread_([this](const std::stop_token& stop) {
-        while (const auto request = requests_.wait(stop)) {
-          built_.post({.application = request->application, .result = releases_.build(*request)});
+        while (!stop.stop_requested()) {
+          const auto request = requests_.wait(stop);
+          if (request) built_.post({.application = request->application, .result = releases_.build(*request)});
         }
       }) {}
 

@@ -17,7 +17,7 @@ class BuildWorker {
   };
 
   explicit BuildWorker(ReleaseDir releases);
-  ~BuildWorker();  ///< waits for the build that runs
+  ~BuildWorker();  ///< waits for the build that runs; those that wait are dropped
 
   void post(BuildRequest request) { requests_.post(std::move(request)); }
   std::optional<Built> take() { return built_.take(); }

@@ -212,6 +212,10 @@ Result<BuildResult> conclude(const BuildRequest& request, const ObjectId& root, 
   const Totals totals = scanned ? *scanned : follow(request, result.summary, *changes);
   result.files = totals.files;
   result.bytes = totals.bytes;
+  if (totals.files > limits::kTreeEntriesMax) {
+    return failure(ErrorKind::refused, fmt::format("the release would have {} files, more than the {} allowed",
+                                                   totals.files, limits::kTreeEntriesMax));
+  }
   const std::uint64_t before = totals.files + result.summary.removed - std::min(totals.files, result.summary.added);
   const double percent =
       before == 0 ? 0 : 100.0 * static_cast<double>(result.summary.removed) / static_cast<double>(before);

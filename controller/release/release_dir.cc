@@ -86,7 +86,10 @@ struct ReleaseDir::Parts {
   Result<Tree> load(const ObjectId& id) {
     if (const auto made = folders_made.find(id); made != folders_made.end()) return made->second;
     const auto bytes = objects.read(id, limits::kTreeObjectBytesMax);
-    if (!bytes) return failure(bytes.error(), "a folder of the release before");
+    if (!bytes) {
+      return failure(bytes.error(),
+                     "the release before is not whole in the store (restore its objects, or roll back to another)");
+    }
     return decode_tree(*bytes);
   }
 
@@ -107,7 +110,7 @@ struct ReleaseDir::Parts {
   Result<ObjectId> over_base(const BuildRequest& request, const std::vector<std::string>& paths,
                              const ExcludePatterns& exclude, SourceScan& scan);
   [[nodiscard]] StatCache read_cache(const BuildRequest& request) const;
-  void write_cache(const BuildRequest& request, const StatCache& before, StatCache after) const;
+  void write_cache(const BuildRequest& request, const StatCache& before, const StatCache& after) const;
 };
 
 StatCache ReleaseDir::Parts::read_cache(const BuildRequest& request) const {
@@ -116,10 +119,12 @@ StatCache ReleaseDir::Parts::read_cache(const BuildRequest& request) const {
   return StatCache::decode(*bytes, request.source).value_or(StatCache{});
 }
 
-/// Best effort: without it the next build is slower, and as right.
-void ReleaseDir::Parts::write_cache(const BuildRequest& request, const StatCache& before, StatCache after) const {
+/// When that fails the next build is slower, and as right.
+void ReleaseDir::Parts::write_cache(const BuildRequest& request, const StatCache& before,
+                                    const StatCache& after) const {
   if (after == before) return;
-  static_cast<void>(posix::replace_file(cache_folder / request.application, after.encode(request.source), kCacheMode));
+  [[maybe_unused]] const auto replaced =
+      posix::replace_file(cache_folder / request.application, after.encode(request.source), kCacheMode);
 }
 
 Result<ObjectId> ReleaseDir::Parts::whole(const BuildRequest& request, SourceScan& scan) {
@@ -143,8 +148,8 @@ Result<ObjectId> ReleaseDir::Parts::over_base(const BuildRequest& request, const
     if (!before) return std::unexpected(before.error());
     auto is = scan.at(path, *before);
     if (!is) return std::unexpected(is.error());
-    const std::string* pattern = exclude.match_with_folders(path, true);
-    if (pattern != nullptr && !*before) {
+    const std::string* pattern = *is || *before ? nullptr : exclude.match_with_folders(path, true);
+    if (pattern != nullptr) {
       return failure(ErrorKind::refused, fmt::format("{} is excluded by '{}': see `exclude` in controller.toml",
                                                      printable(path), printable(*pattern)));
     }
@@ -176,7 +181,7 @@ Result<BuildResult> ReleaseDir::Parts::build(const BuildRequest& request, const 
       for (const std::string& path : paths) now_known.remove(path);
     }
     now_known.take(scan.found().cache);
-    write_cache(request, known, std::move(now_known));
+    write_cache(request, known, now_known);
   }
   if (!root) return std::unexpected(root.error());
   auto result = conclude(request, *root, is_whole ? std::optional(scan.found().totals) : std::nullopt, folders.load);

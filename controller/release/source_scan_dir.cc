@@ -95,6 +95,10 @@ Result<ObjectId> SourceScan::whole(const ObjectId& base) {
 }
 
 Result<std::optional<TreeEntry>> SourceScan::at(const std::string& path, const std::optional<TreeEntry>& base) {
+  const std::size_t above_bytes = path.rfind('/') == std::string::npos ? 0 : path.rfind('/');
+  if (above_bytes > 0 && settings_.exclude.match_with_folders(path.substr(0, above_bytes), true) != nullptr) {
+    return std::nullopt;
+  }
   posix::UniqueFd above;
   std::size_t depth = 1;
   std::size_t begin = 0;
@@ -112,7 +116,7 @@ Result<std::optional<TreeEntry>> SourceScan::at(const std::string& path, const s
     above = std::move(next);
     begin = end + 1;
   }
-  const auto* files = settings_.known.find(std::string_view(path).substr(0, begin == 0 ? 0 : begin - 1));
+  const auto* files = settings_.known.find(std::string_view(path).substr(0, above_bytes));
   const std::string name = path.substr(begin);
   return entry({.folder_fd = above ? above.get() : settings_.source_fd,
                 .path = path,
@@ -149,7 +153,7 @@ Result<Tree> SourceScan::entries(Folder& folder, const std::string& path, std::s
   Tree tree;
   Result<void> done;
   for (const std::string& name : *names) {
-    const std::string at = path.empty() ? name : path + "/" + name;
+    const std::string at = fmt::format("{}{}{}", path, path.empty() ? "" : "/", name);
     auto is = entry({.folder_fd = folder.fd(),
                      .path = at,
                      .name = name,
@@ -169,18 +173,15 @@ Result<Tree> SourceScan::entries(Folder& folder, const std::string& path, std::s
   if (stat_of(before) == stat_of(after) && after.st_mtim.tv_sec < settings_.trusted_before_s) return tree;
   const auto names_now = names_of(folder, path);
   if (!names_now) return std::unexpected(names_now.error());
-  if (*names_now != *names) {
-    return failure(ErrorKind::busy, fmt::format("names come and go in {} while it is read: deploy again when the copy "
-                                                "into it has ended, or exclude them",
-                                                shown(path)));
-  }
+  if (*names_now != *names) return changing(path);
   return tree;
 }
 
 Result<std::vector<std::string>> SourceScan::names_of(Folder& folder, const std::string& path) {
   const std::string inside = path.empty() ? "" : path + "/";
+  std::string at;
   auto names = folder.names([&](std::string_view name) {
-    const std::string at = inside + std::string(name);
+    at.assign(inside).append(name);
     const bool out = settings_.exclude.match(at, true) != nullptr && settings_.exclude.match(at, false) != nullptr;
     found_.some_excluded = found_.some_excluded || out;
     return out;
@@ -196,7 +197,7 @@ Result<std::optional<TreeEntry>> SourceScan::entry(const Place& place) {
   struct stat found{};
   if (::fstatat(place.folder_fd, place.name.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0) {
     if (errno == ENOENT) return std::nullopt;
-    return failed(place.path, "look at", errno);
+    return failed(place.path, "enter its folder", errno);
   }
   if (settings_.exclude.match(place.path, S_ISDIR(found.st_mode)) != nullptr) {
     found_.some_excluded = true;
@@ -219,6 +220,7 @@ Result<std::optional<TreeEntry>> SourceScan::entry(const Place& place) {
 Result<std::optional<TreeEntry>> SourceScan::subfolder(const Place& place) {
   const int fd = ::openat(place.folder_fd, place.name.c_str(), kOpenFolder);
   if (fd < 0 && errno == ENOENT) return std::nullopt;
+  if (fd < 0 && (errno == ENOTDIR || errno == ELOOP)) return changing(place.path);
   DIR* stream = fd < 0 ? nullptr : ::fdopendir(fd);
   if (stream == nullptr) return failed(place.path, "open", errno);
   const bool was_folder = place.base != nullptr && place.base->kind == EntryKind::folder;
@@ -299,7 +301,14 @@ Result<std::optional<SourceScan::Content>> SourceScan::read_file(const Place& pl
 }
 
 std::string SourceScan::shown(const std::string& path) const {
-  return printable(path.empty() ? settings_.source : settings_.source + "/" + path);
+  if (path.empty()) return printable(settings_.source);
+  return printable(settings_.source + (settings_.source.ends_with('/') ? "" : "/") + path);
+}
+
+std::unexpected<Error> SourceScan::changing(const std::string& path) const {
+  return failure(ErrorKind::busy, fmt::format("{} changes while it is read: names come and go. Deploy again when what "
+                                              "writes there has ended, or exclude it",
+                                              shown(path)));
 }
 
 std::unexpected<Error> SourceScan::failed(const std::string& path, const std::string& doing, int error) const {

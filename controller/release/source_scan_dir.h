@@ -69,6 +69,7 @@ class SourceScan {
   Result<std::optional<TreeEntry>> file(const Place& place, const struct stat& seen);
   Result<std::optional<Content>> read_file(const Place& place);
   [[nodiscard]] std::string shown(const std::string& path) const;
+  [[nodiscard]] std::unexpected<Error> changing(const std::string& path) const;
   [[nodiscard]] std::unexpected<Error> failed(const std::string& path, const std::string& doing, int error) const;
   [[nodiscard]] std::unexpected<Error> refused(const std::string& path, const std::string& why) const;
 

@@ -51,7 +51,8 @@ void Move::go_back(std::string reason, Ending ending) {
   }
   // The reason stands before the orders that follow from it.
   std::vector<Effect> words;
-  words.emplace_back(TellOperator{fmt::format("going back: {}", r_.reason)});
+  const bool just_told = r_.verdict && r_.verdict->text == r_.reason;
+  if (!just_told) words.emplace_back(TellOperator{fmt::format("going back: {}", r_.reason)});
   if (!returning.empty()) {
     words.emplace_back(TellOperator{fmt::format("{} return{} to the former release: {}", returning.size(),
                                                 returning.size() == 1 ? "s" : "", names_text(returning))});

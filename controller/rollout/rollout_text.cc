@@ -137,7 +137,7 @@ std::string_view name_of(HostStep step) {
     case HostStep::unchanged:
       return "unchanged";
     case HostStep::taken_back:
-      return "taken_back";
+      return "taken back";
     case HostStep::broken:
       return "broken";
     case HostStep::overdue:

@@ -2,35 +2,17 @@
 
 #include <cerrno>
 
+#include "protocol/posix/link_guards.h"
 #include "protocol/posix/link_parts.h"
 
 namespace serin::posix {
 
 namespace {
 
-using namespace std::chrono_literals;
-
 constexpr int kWatched = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
                          ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
                          ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED | ZMQ_EVENT_CONNECT_RETRIED;
 constexpr std::uint32_t kZapUnknownKey = 400;
-
-Result<void> configure(void* socket, const ClientSocket::Options& options) {
-  link::Options set(socket);
-  link::set_common(set, options.frame_bytes_max, options.high_water_mark, options.curve.has_value());
-  // No queue before there is a connection: what waited in it would arrive before the hello of the next session.
-  set.set(ZMQ_IMMEDIATE, 1);
-  set.set(ZMQ_CONNECT_TIMEOUT, 10'000);
-  // libzmq shall not redial within our life, the owner does; but with -1 it would not even say that a name has no
-  // address, and with this the monitor tells of every end.
-  set.set(ZMQ_RECONNECT_IVL, 3'600'000);
-  if (options.curve) {
-    set.set(ZMQ_CURVE_SERVERKEY, options.server_key);
-    set.set(ZMQ_CURVE_PUBLICKEY, options.curve->public_key);
-    set.set(ZMQ_CURVE_SECRETKEY, options.curve->secret_key);
-  }
-  return set.result();
-}
 
 Result<void> check(const ClientSocket::Options& options) {
   if (options.frame_bytes_max == 0) {
@@ -51,12 +33,34 @@ Result<void> check(const ClientSocket::Options& options) {
 
 }  // namespace
 
+namespace link {
+
+Result<void> configure_client(void* socket, const ClientSocket::Options& options) {
+  Options set(socket);
+  set_common(set, options.frame_bytes_max, options.high_water_mark, options.curve.has_value());
+  // No queue before there is a connection: what waited in it would arrive before the hello of the next session.
+  set.set(ZMQ_IMMEDIATE, 1);
+  set.set(ZMQ_CONNECT_TIMEOUT, 10'000);
+  // libzmq shall not redial within our life, the owner does; but with -1 it would not even say that a name has no
+  // address, and with this the monitor tells of every end.
+  set.set(ZMQ_RECONNECT_IVL, 3'600'000);
+  if (options.curve) {
+    set.set(ZMQ_CURVE_SERVERKEY, options.server_key);
+    set.set(ZMQ_CURVE_PUBLICKEY, options.curve->public_key);
+    set.set(ZMQ_CURVE_SECRETKEY, options.curve->secret_key);
+  }
+  return set.result();
+}
+
+}  // namespace link
+
 struct ClientSocket::Parts {
   link::Socket socket;
   link::Monitor monitor;  // after the socket, so that it ends before
   link::Readiness readiness;
   link::Readiness monitor_readiness;
   link::Reader reader;
+  std::size_t frame_bytes_max;
   State state = State::dialling;
 
   Parts(link::Socket made, link::Monitor begun, const Options& options)
@@ -64,7 +68,8 @@ struct ClientSocket::Parts {
         monitor(std::move(begun)),
         readiness(socket.get()),
         monitor_readiness(monitor.socket()),
-        reader({.routed = false, .frame_bytes_max = options.frame_bytes_max}) {}
+        reader({.routed = false, .frame_bytes_max = options.frame_bytes_max}),
+        frame_bytes_max(options.frame_bytes_max) {}
 
   void apply(const link::Monitor::Event& event);
   void read_events();
@@ -95,7 +100,7 @@ Result<ClientSocket> ClientSocket::dial(LinkContext& context, const Options& opt
   if (auto checked = check(options); !checked) return std::unexpected(checked.error());
   auto socket = link::Socket::open(context, ZMQ_DEALER);
   if (!socket) return std::unexpected(socket.error());
-  if (auto configured = configure(socket->get(), options); !configured)
+  if (auto configured = link::configure_client(socket->get(), options); !configured)
     return failure(configured.error(), options.endpoint);
   auto monitor = link::Monitor::begin(context, socket->get(), kWatched);
   if (!monitor) return std::unexpected(monitor.error());
@@ -137,7 +142,7 @@ Sent ClientSocket::send(const Frames& frames, std::string_view payload) {
   // The owner waits on monitor_fd() for this news and has not asked for it.
   if (parts_->state != before) parts_->monitor_readiness.look_again();
   if (parts_->state != State::connected) return Sent::peer_gone;
-  const Sent sent = link::send_message(parts_->socket.get(), {}, frames, payload);
+  const Sent sent = link::send_message(parts_->socket.get(), parts_->frame_bytes_max, {}, frames, payload);
   parts_->readiness.look_if_readable();
   return sent;
 }

@@ -56,8 +56,10 @@ struct Lists {
 
 using Request = std::array<std::string, kRequestFrames>;
 
-/// The next request; false when none is there or it is not one that we know.
-bool read_request(void* socket, Request& request) {
+/// The next request; nothing when none is there. One with too many frames or too few is given without its key: it is
+/// answered like a stranger's, since a REP socket that owes an answer takes no further request.
+std::optional<Request> read_request(void* socket) {
+  Request request;
   zmq_msg_t frame;
   ::zmq_msg_init(&frame);
   std::size_t count = 0;
@@ -70,7 +72,9 @@ bool read_request(void* socket, Request& request) {
     more = ::zmq_msg_more(&frame) != 0;
   }
   ::zmq_msg_close(&frame);
-  return count == request.size();
+  if (count == 0) return std::nullopt;
+  if (count != request.size()) request.back().clear();
+  return request;
 }
 
 void answer(void* socket, const Request& request, const std::optional<std::string>& user_id) {
@@ -119,8 +123,7 @@ void Gatekeeper::Parts::run() {
   for (;;) {
     if (::zmq_poll(items.data(), static_cast<int>(items.size()), -1) < 0 && errno != EINTR) return;
     if (items[1].revents != 0) return;
-    Request request;
-    while (read_request(zap.get(), request)) answer(zap.get(), request, judge(request));
+    while (const auto request = read_request(zap.get())) answer(zap.get(), *request, judge(*request));
   }
 }
 

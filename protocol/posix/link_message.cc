@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -216,7 +217,9 @@ Reader::Outcome Reader::next(void* socket, Received& message) {
   return Outcome::tired;
 }
 
-Sent send_message(void* socket, std::string_view connection, const Frames& frames, std::string_view payload) {
+Sent send_message(void* socket, std::size_t frame_bytes_max, std::string_view connection, const Frames& frames,
+                  std::string_view payload) {
+  if (std::max({frames.header.size(), frames.body.size(), payload.size()}) > frame_bytes_max) return Sent::too_large;
   const bool routed = !connection.empty();
   const std::string_view first = routed ? connection : std::string_view(frames.header);
   int sent = send_frame(socket, first, true);

@@ -107,7 +107,8 @@ class Reader {
 };
 
 /// Sends all frames or none. `connection` is empty on a DEALER. `queue_full` on a DEALER may mean: no connection.
-Sent send_message(void* socket, std::string_view connection, const Frames& frames, std::string_view payload);
+Sent send_message(void* socket, std::size_t frame_bytes_max, std::string_view connection, const Frames& frames,
+                  std::string_view payload);
 
 /// The events of one socket. Begun before connect, ended before the socket is closed.
 class Monitor {
@@ -131,16 +132,6 @@ class Monitor {
   void* watched_ = nullptr;
   Socket events_;
 };
-
-/// The guard that a test takes away, to see that the probe notices.
-struct Guards {
-  bool enforce_domain = true;
-};
-
-/// Binds a socket with these options to a free loopback port and dials it with a random key. No error only when the
-/// Gatekeeper refused that key.
-Result<void> prove_that_strangers_are_refused(LinkContext& context, const ServerSocket::Options& options,
-                                              const Guards& guards);
 
 inline constexpr std::string_view kZapDomain = "serin";
 

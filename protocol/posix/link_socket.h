@@ -39,7 +39,12 @@ struct Received {
 };
 
 /// Whether a message was handed to the connection. A hint only: acknowledgements count.
-enum class Sent { yes, peer_gone, queue_full };
+enum class Sent {
+  yes,
+  peer_gone,
+  queue_full,
+  too_large,  ///< a frame is longer than this socket's frame_bytes_max: the peer would end the connection
+};
 
 /// A ROUTER. One owner thread. Never blocks: receive() gives nothing when nothing is there, send() says queue_full.
 /// What it keeps is bounded for each peer by high_water_mark messages each way, frames by frame_bytes_max (a larger one

@@ -59,6 +59,14 @@ class Mailbox {
     values_.pop_front();
     return value;
   }
+  /// Nothing also when `most` has passed.
+  std::optional<T> wait_for(const std::stop_token& stop, std::chrono::milliseconds most) {
+    std::unique_lock lock(mutex_);
+    if (!ready_.wait_for(lock, stop, most, [this] { return !values_.empty(); })) return std::nullopt;
+    T value = std::move(values_.front());
+    values_.pop_front();
+    return value;
+  }
   /// Readable when something may be there.
   [[nodiscard]] int fd() const { return wake_up_.fd(); }
 

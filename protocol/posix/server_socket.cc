@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "protocol/posix/files.h"
+#include "protocol/posix/link_guards.h"
 #include "protocol/posix/link_parts.h"
 
 namespace serin::posix {
@@ -12,26 +13,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// ZMQ_ZAP_ENFORCE_DOMAIN: in this libzmq, but named only in its draft header. Without it a server that has lost its
-/// Gatekeeper accepts every key.
-constexpr int kZapEnforceDomain = 93;
 constexpr auto kProbeTime = 10s;
-
-Result<void> configure(void* socket, const ServerSocket::Options& options, const link::Guards& guards) {
-  link::Options set(socket);
-  link::set_common(set, options.frame_bytes_max, options.high_water_mark, options.curve.has_value());
-  set.set(ZMQ_BACKLOG, 4'096);
-  // Without MANDATORY a message to nobody is a success; with HANDOVER any accepted key takes another's connection over.
-  set.set(ZMQ_ROUTER_MANDATORY, 1);
-  set.set(ZMQ_ROUTER_HANDOVER, 0);
-  if (options.curve) {
-    set.set(ZMQ_CURVE_SERVER, 1);
-    set.set(ZMQ_CURVE_SECRETKEY, options.curve->secret_key);
-    set.set(ZMQ_ZAP_DOMAIN, link::kZapDomain);
-    if (guards.enforce_domain) set.set(kZapEnforceDomain, 1);
-  }
-  return set.result();
-}
 
 Result<std::string> bind_to(void* socket, const std::string& endpoint) {
   if (::zmq_bind(socket, endpoint.c_str()) != 0) return std::unexpected(link::zmq_error("bind " + endpoint, errno));
@@ -92,12 +74,28 @@ Result<ClientSocket::State> try_stranger(LinkContext& context, const ServerSocke
 
 namespace link {
 
+Result<void> configure_server(void* socket, const ServerSocket::Options& options, const Guards& guards) {
+  Options set(socket);
+  set_common(set, options.frame_bytes_max, options.high_water_mark, options.curve.has_value());
+  set.set(ZMQ_BACKLOG, 4'096);
+  // Without MANDATORY a message to nobody is a success; with HANDOVER any accepted key takes another's connection over.
+  set.set(ZMQ_ROUTER_MANDATORY, 1);
+  set.set(ZMQ_ROUTER_HANDOVER, 0);
+  if (options.curve) {
+    set.set(ZMQ_CURVE_SERVER, 1);
+    set.set(ZMQ_CURVE_SECRETKEY, options.curve->secret_key);
+    set.set(ZMQ_ZAP_DOMAIN, kZapDomain);
+    if (guards.enforce_domain) set.set(kZapEnforceDomain, 1);
+  }
+  return set.result();
+}
+
 Result<void> prove_that_strangers_are_refused(LinkContext& context, const ServerSocket::Options& options,
                                               const Guards& guards) {
   const std::string doing = fmt::format("the self-test of {}", options.endpoint);
   auto socket = Socket::open(context, ZMQ_ROUTER);
   if (!socket) return failure(socket.error(), doing);
-  if (auto configured = configure(socket->get(), options, guards); !configured)
+  if (auto configured = configure_server(socket->get(), options, guards); !configured)
     return failure(configured.error(), doing);
   auto endpoint = bind_to(socket->get(), "tcp://127.0.0.1:*");
   if (!endpoint) return failure(endpoint.error(), doing);
@@ -125,6 +123,7 @@ struct ServerSocket::Parts {
   link::Socket socket;
   link::Readiness readiness;
   link::Reader reader;
+  std::size_t frame_bytes_max;
   bool local;
   std::string endpoint;
 
@@ -132,6 +131,7 @@ struct ServerSocket::Parts {
       : socket(std::move(made)),
         readiness(socket.get()),
         reader({.routed = true, .frame_bytes_max = options.frame_bytes_max}),
+        frame_bytes_max(options.frame_bytes_max),
         local(!options.curve),
         endpoint(std::move(bound)) {}
 };
@@ -150,7 +150,7 @@ Result<ServerSocket> ServerSocket::bind(LinkContext& context, const Options& opt
   }
   auto socket = link::Socket::open(context, ZMQ_ROUTER);
   if (!socket) return std::unexpected(socket.error());
-  if (auto configured = configure(socket->get(), options, {}); !configured)
+  if (auto configured = link::configure_server(socket->get(), options, {}); !configured)
     return failure(configured.error(), options.endpoint);
   auto bound = bind_to(socket->get(), options.endpoint);
   if (!bound) return std::unexpected(bound.error());
@@ -182,7 +182,7 @@ std::optional<Received> ServerSocket::receive() {
 
 Sent ServerSocket::send(const std::string& connection, const Frames& frames, std::string_view payload) {
   if (connection.empty()) return Sent::peer_gone;
-  const Sent sent = link::send_message(parts_->socket.get(), connection, frames, payload);
+  const Sent sent = link::send_message(parts_->socket.get(), parts_->frame_bytes_max, connection, frames, payload);
   parts_->readiness.look_if_readable();
   return sent;
 }

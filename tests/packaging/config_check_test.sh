@@ -25,11 +25,15 @@ for daemon in controller agent; do
   bad=$folder/bad-$daemon.toml
   { cat "$samples/$daemon.toml" && echo 'wiat = 1' && echo 'kepe = 2'; } >"$bad"
   "$program" --config "$bad" --check >"$folder/out" 2>"$folder/err" && echo "FAILED: $bad is good" && exit 1
+  cp "$folder/err" "$folder/mistakes"
   if [ "$(grep -c "^$bad:[0-9]*: application.shop" "$folder/err")" != 2 ] || [ -s "$folder/out" ]; then
     echo "FAILED: $program does not name both mistakes on stderr:" && cat "$folder/err"
     failures=$((failures + 1))
   fi
   expect 1 "" "serin-$daemon: open $folder/none: No such file or directory" "$program" --config "$folder/none" --check
+  # Started as a service it says the same, with the status that the unit does not start again.
+  expect 78 "" "serin-$daemon: open $folder/none: No such file or directory" "$program" --config "$folder/none"
+  expect 78 "" "$(cat "$folder/mistakes")" "$program" --config "$bad"
 done
 : >"$folder/empty.toml"
 expect 0 "$folder/empty.toml: good (0 applications)" "" "$controller" --config "$folder/empty.toml" --check

@@ -17,7 +17,7 @@ SimulatedController::SimulatedController(controller::ControllerSettings settings
 
 void SimulatedController::start(Now now) {
   core_.emplace(settings_, signing_key_, store_.load(), fmt::format("controller-{}", random_()),
-                random_() % 1'000'000'000 + 1, now);
+                random_() % 1'000'000'000 + 1);
   next_tick_ = now.steady + kTick;
   take(core_->start(now));
   if (core_) end_turn(now);

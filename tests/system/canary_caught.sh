@@ -11,7 +11,7 @@ run_applications
 expect_exit 0 serin deploy -m "first release"
 expect_text "no verdict: first release"
 expect_all_live 1
-wait_until 150 sh -c "[ \$(wc -l <'$FLEET/hosts/web-12/app.log') -gt 60 ]"
+wait_for_baseline
 
 watch_links
 echo boom >"$FLEET/staging/broken"

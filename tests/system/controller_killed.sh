@@ -9,7 +9,7 @@ echo one >"$FLEET/staging/index"
 fleet_start
 run_applications
 expect_exit 0 serin deploy -m "first release"
-wait_until 150 sh -c "[ \$(wc -l <'$FLEET/hosts/web-12/app.log') -gt 60 ]"
+wait_for_baseline
 
 watch_links
 echo boom >"$FLEET/staging/broken"

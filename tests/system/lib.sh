@@ -5,8 +5,13 @@ set -euo pipefail
 : "${SERIN_BIN:?folder with serin, serin-controller and serin-agent}"
 : "${SERIN_SOURCE:?source folder}"
 
+AT_END=()
+# at_end COMMAND: run before the folder is removed.
+at_end() { AT_END+=("$1"); }
+
 FLEET=$(mktemp -d "${TMPDIR:-/tmp}/serin-test.XXXXXX")
 WATCHER_PID=
+APPLICATIONS_PID=
 export ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=1"
 # Short times: the tests wait for the judge's clock, never for a guess.
 FLEET_CONTROLLER_LINES='wait = "4s"
@@ -18,7 +23,10 @@ step_deadline = "30s"'
 finish() {
   local status=$?
   set +e
-  if [ -n "$WATCHER_PID" ]; then kill "$WATCHER_PID" 2>/dev/null; fi
+  for pid in $WATCHER_PID $APPLICATIONS_PID; do
+    kill "$pid" 2>/dev/null
+    wait "$pid" 2>/dev/null
+  done
   fleet_stop
   if ((status != 0)); then
     echo "--- controller" && tail -n 40 "$FLEET/log/controller.log"
@@ -27,6 +35,7 @@ finish() {
   elif serin_logs_have_findings; then
     status=1
   fi
+  for command in "${AT_END[@]}"; do "$command"; done
   rm -rf "$FLEET"
   exit "$status"
 }
@@ -87,6 +96,9 @@ wait_until() {
   fail "did not come to be: $*"
 }
 
+# Until the hosts have run a trusted release for longer than the 5 s that baseline_min asks for here.
+wait_for_baseline() { sleep 8; }
+
 status_json() { serin status --json; }
 phase_is() { status_json | grep -q "\"phase\":\"$1\""; }
 nothing_runs() { status_json | grep -q '"deployment":null'; }
@@ -123,9 +135,9 @@ run_applications() {
       for ((i = 1; i <= FLEET_HOSTS; i++)); do
         dir="$FLEET/hosts/$(printf 'web-%02d' "$i")"
         if [ -e "$dir/live/broken" ]; then
-          printf 'ERROR cannot serve\nERROR cannot serve\nGET / 500\n' >>"$dir/app.log"
+          printf 'ERROR cannot serve\nERROR cannot serve\nGET / 500\n' >>"$dir/app.log" 2>/dev/null || true
         else
-          printf 'GET / 200\nGET /cart 200\n' >>"$dir/app.log"
+          printf 'GET / 200\nGET /cart 200\n' >>"$dir/app.log" 2>/dev/null || true
         fi
       done
       read -r -t 0.2 <> <(:) || true

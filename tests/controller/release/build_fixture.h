@@ -110,7 +110,9 @@ class BuildFixture : public testing::Test {
     return words;
   }
 
-  TemporaryFolder folder_;
+  /// In memory where there is such a place: each store begins with 256 folders.
+  TemporaryFolder folder_{std::filesystem::is_directory("/dev/shm") ? "/dev/shm"
+                                                                    : std::filesystem::temp_directory_path()};
   std::unique_ptr<ReleaseDir> releases_;
   std::vector<std::string> exclude_;
   std::vector<std::string> read_;  ///< paths opened by the last build

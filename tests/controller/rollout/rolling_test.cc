@@ -81,7 +81,7 @@ TEST(Rolling, force_that_no_host_could_load_is_no_release) {
   driver.start();
   EXPECT_EQ(driver.rollout.ending, Ending::taken_back);
   EXPECT_EQ(exit_code(driver.rollout), 3);
-  EXPECT_TRUE(driver.rollout.reason.starts_with("no host loaded r12: web-01 (taken_back")) << driver.rollout.reason;
+  EXPECT_TRUE(driver.rollout.reason.starts_with("no host loaded r12: web-01 (taken back")) << driver.rollout.reason;
 }
 
 TEST(Rolling, a_first_release_goes_through_its_stages_without_a_verdict_and_says_so) {
@@ -107,7 +107,7 @@ TEST(Rolling, a_canary_that_takes_itself_back_leaves_the_fleet_untouched) {
   EXPECT_EQ(driver.host("web-12").sequence, 0U);
   EXPECT_EQ(driver.rollout.reason,
             "stage canary: 1 of the 3 canaries that are needed loaded r12: "
-            "web-02 (taken_back: reload hook, exit 1: no such thing)");
+            "web-02 (taken back: reload hook, exit 1: no such thing)");
   EXPECT_EQ(exit_code(driver.rollout), 3);
 }
 

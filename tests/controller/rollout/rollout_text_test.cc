@@ -6,7 +6,7 @@ namespace serin::rollout::testing {
 namespace {
 
 TEST(RolloutText, names_are_the_words_of_the_documents) {
-  EXPECT_EQ(name_of(HostStep::taken_back), "taken_back");
+  EXPECT_EQ(name_of(HostStep::taken_back), "taken back");
   EXPECT_EQ(name_of(HostStep::absent), "absent");
   EXPECT_EQ(name_of(Phase::going_back), "going_back");
   EXPECT_EQ(name_of(Ending::superseded), "superseded");

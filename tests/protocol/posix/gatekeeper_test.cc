@@ -1,5 +1,6 @@
 #include <zmq.h>
 
+#include "protocol/posix/link_guards.h"
 #include "protocol/posix/link_parts.h"
 #include "tests/protocol/posix/link_fixture.h"
 
@@ -8,22 +9,30 @@ namespace {
 
 class GatekeeperOfLink : public LinkFixture {
  protected:
-  /// Asks as libzmq does; gives status and user id.
-  std::pair<std::string, std::string> ask(const std::string& domain, const std::string& mechanism,
-                                          const std::string& key) {
-    const std::array<std::string, 7> request{"1.0", "1", domain, "10.0.0.7", "", mechanism, key};
+  /// Sends a request of these frames; gives the reply's number, status and user id. Empty when none comes.
+  std::array<std::string, 3> exchange(const std::vector<std::string>& request) {
     const link::Socket socket(::zmq_socket(context_.parts().zmq, ZMQ_REQ));
-    link::Options(socket.get()).set(ZMQ_LINGER, 0);
+    link::Options options(socket.get());
+    options.set(ZMQ_LINGER, 0);
+    options.set(ZMQ_RCVTIMEO, 30'000);
     EXPECT_EQ(::zmq_connect(socket.get(), "inproc://zeromq.zap.01"), 0);
     for (std::size_t i = 0; i < request.size(); ++i) {
       ::zmq_send(socket.get(), request[i].data(), request[i].size(), i + 1 < request.size() ? ZMQ_SNDMORE : 0);
     }
     std::array<std::string, 6> reply;
     for (auto& frame : reply) {
-      frame.resize(100);
-      frame.resize(static_cast<std::size_t>(::zmq_recv(socket.get(), frame.data(), frame.size(), 0)));
+      std::array<char, 100> bytes{};
+      const int got = ::zmq_recv(socket.get(), bytes.data(), bytes.size(), 0);
+      if (got < 0) return {};
+      frame.assign(bytes.data(), static_cast<std::size_t>(got));
     }
-    return {reply[2], reply[4]};
+    return {reply[1], reply[2], reply[4]};
+  }
+  /// Asks as libzmq does; gives status and user id.
+  std::pair<std::string, std::string> ask(const std::string& domain, const std::string& mechanism,
+                                          const std::string& key) {
+    const auto [number, status, user_id] = exchange({"1.0", "1", domain, "10.0.0.7", "", mechanism, key});
+    return {status, user_id};
   }
   static std::string key(int number) {
     std::string bytes = std::to_string(number);
@@ -41,6 +50,22 @@ TEST_F(GatekeeperOfLink, knows_keys_only_by_curve_and_in_its_own_domain) {
   EXPECT_EQ(ask("other", "CURVE", key(1)), Answer("400", ""));
   EXPECT_EQ(ask("serin", "NULL", key(1)), Answer("400", ""));
   EXPECT_EQ(ask("serin", "CURVE", "short"), Answer("400", ""));
+}
+
+TEST_F(GatekeeperOfLink, answers_no_to_what_is_no_request_of_its_own_and_goes_on) {
+  gatekeeper_.allow(key(1), "web-1");
+  const std::vector<std::vector<std::string>> strange{
+      {"1.0", "41", "serin", "10.0.0.7", "", "NULL"},
+      {"1.0", "41", "serin", "10.0.0.7", "", "PLAIN", "user", "password"},
+      {"1.0", "41", "serin", "10.0.0.7", "", "CURVE", key(1), "more"},
+      {"1.0", "41"},
+      {"2.0", "41", "serin", "10.0.0.7", "", "CURVE", key(1)},
+  };
+  for (const auto& request : strange) {
+    EXPECT_EQ(exchange(request), (std::array<std::string, 3>{"41", "400", ""})) << request.size() << " frames";
+    EXPECT_EQ(ask("serin", "CURVE", key(1)), Answer("200", "web-1"));
+  }
+  EXPECT_TRUE(gatekeeper_.pending().empty());
 }
 
 TEST_F(GatekeeperOfLink, remembers_the_newest_thousand_refused_keys_newest_first) {

@@ -1,52 +1,33 @@
 #include <zmq.h>
 
-#include "protocol/posix/link_parts.h"
-#include "tests/protocol/posix/link_fixture.h"
+#include "tests/protocol/posix/hostile_dealer.h"
 #include "tests/protocol/posix/raw_peer.h"
 #include "tests/protocol/posix/temporary_folder.h"
 
 namespace serin::posix {
 namespace {
 
-/// A peer with an accepted key that uses libzmq as it likes.
-class HostileDealer {
- public:
-  HostileDealer(LinkContext& context, const std::string& endpoint, const CurveKeys& keys, const std::string& server_key,
-                const std::string& routing_id = {})
-      : socket_(::zmq_socket(context.parts().zmq, ZMQ_DEALER)) {
-    link::Options options(socket_.get());
-    options.set(ZMQ_LINGER, 0);
-    options.set(ZMQ_SNDHWM, 0);
-    options.set(ZMQ_CURVE_SERVERKEY, server_key);
-    options.set(ZMQ_CURVE_PUBLICKEY, keys.public_key);
-    options.set(ZMQ_CURVE_SECRETKEY, keys.secret_key);
-    if (!routing_id.empty()) options.set(ZMQ_ROUTING_ID, routing_id);
-    EXPECT_TRUE(options.result());
-    EXPECT_EQ(::zmq_connect(socket_.get(), endpoint.c_str()), 0);
-  }
-  void send(const std::string& bytes, bool more) {
-    ASSERT_GE(::zmq_send(socket_.get(), bytes.data(), bytes.size(), more ? ZMQ_SNDMORE : 0), 0);
-  }
-  void send_frames(std::size_t count, const std::string& bytes) {
-    for (std::size_t i = 0; i < count; ++i) send(bytes, i + 1 < count);
-  }
+TEST_F(HostilePeer, nothing_of_a_peer_with_an_unknown_key_arrives) {
+  ServerSocket server = serve();
+  HostileDealer stranger(context_, server.endpoint(), make_curve_keys(), server_keys_.public_key);
+  stranger.send_frames(2, "let me in");
+  ASSERT_TRUE(becomes({server.fd()}, [&] {
+    EXPECT_EQ(server.receive(), std::nullopt);
+    return !gatekeeper_.pending().empty();
+  }));
+  EXPECT_TRUE(still_serves(server));
+  EXPECT_EQ(server.receive(), std::nullopt);
+  EXPECT_EQ(server.malformed(), 0U);
+}
 
- private:
-  link::Socket socket_;
-};
-
-class HostilePeer : public LinkFixture {
- protected:
-  HostileDealer hostile(const ServerSocket& server, const std::string& routing_id = {}) {
-    return {context_, server.endpoint(), admitted("hostile"), server_keys_.public_key, routing_id};
-  }
-  static bool counts(ServerSocket& server, std::uint64_t malformed) {
-    return becomes({server.fd()}, [&] {
-      while (const auto message = server.receive()) ADD_FAILURE() << "passed on: " << message->body;
-      return server.malformed() == malformed;
-    });
-  }
-};
+TEST_F(HostilePeer, nothing_of_a_peer_that_takes_the_server_for_another_arrives) {
+  ServerSocket server = serve();
+  HostileDealer astray(context_, server.endpoint(), admitted("astray"), make_curve_keys().public_key);
+  astray.send_frames(2, "hello");
+  EXPECT_TRUE(still_serves(server));
+  EXPECT_EQ(server.receive(), std::nullopt);
+  EXPECT_TRUE(gatekeeper_.pending().empty()) << "the handshake ends before the key is shown";
+}
 
 TEST_F(HostilePeer, messages_of_one_four_and_many_frames_are_dropped_and_counted) {
   ServerSocket server = serve();
@@ -116,6 +97,55 @@ TEST_F(HostilePeer, a_peer_that_chooses_its_own_routing_id_is_not_heard) {
   EXPECT_TRUE(still_serves(server));
 }
 
+TEST_F(HostilePeer, a_peer_cannot_take_over_the_connection_of_another) {
+  const TemporaryFolder folder;
+  const std::string path = (folder / "operator.sock").string();
+  auto server = ServerSocket::bind(context_, {.endpoint = "ipc://" + path, .frame_bytes_max = kFrameBytesMax});
+  auto victim = ClientSocket::dial(context_, {.endpoint = "ipc://" + path, .frame_bytes_max = kFrameBytesMax});
+  ASSERT_TRUE(server && victim);
+  ASSERT_TRUE(reaches(*victim, State::connected));
+  ASSERT_EQ(victim->send({"h", "b"}), Sent::yes);
+  const std::string connection = next(*server)->connection;
+  // By hand, since libzmq lets nobody choose an id that begins with a zero.
+  RawPeer thief = RawPeer::ipc(path);
+  ASSERT_TRUE(thief.shake_hands(zmtp::property("Socket-Type", "DEALER") + zmtp::property("Identity", connection)));
+  ASSERT_TRUE(thief.write(zmtp::frame("h", true) + zmtp::frame("I am the victim", false)));
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_EQ(victim->send({"h", "still me"}), Sent::yes);
+    const auto heard = next(*server);
+    ASSERT_TRUE(heard);
+    EXPECT_EQ(heard->body, "still me");
+    ASSERT_EQ(server->send(connection, {"h", "for the victim"}), Sent::yes);
+    const auto told = next(*victim);
+    ASSERT_TRUE(told);
+    EXPECT_EQ(told->body, "for the victim");
+  }
+}
+
+TEST_F(HostilePeer, a_heartbeat_of_a_peer_whose_queue_is_full_costs_its_connection_only) {
+  // With ZMQ_HEARTBEAT_IVL libzmq aborts the process here.
+  const TemporaryFolder folder;
+  const std::string path = (folder / "operator.sock").string();
+  auto server = ServerSocket::bind(
+      context_, {.endpoint = "ipc://" + path, .frame_bytes_max = kFrameBytesMax, .high_water_mark = 10});
+  auto client = ClientSocket::dial(context_, {.endpoint = "ipc://" + path, .frame_bytes_max = kFrameBytesMax});
+  ASSERT_TRUE(server && client);
+  ASSERT_TRUE(reaches(*client, State::connected));
+  RawPeer peer = RawPeer::ipc(path);
+  ASSERT_TRUE(peer.shake_hands(zmtp::property("Socket-Type", "DEALER")));
+  const std::string message = zmtp::frame("h", true) + zmtp::frame("of the peer", false);
+  std::string all;
+  for (int i = 0; i < 10; ++i) all += message;
+  ASSERT_TRUE(peer.write(all + zmtp::ping(1)));
+  EXPECT_TRUE(peer.is_hung_up_on());
+  ASSERT_EQ(client->send({"h", "of the client"}), Sent::yes);
+  std::optional<Received> received;
+  while ((received = next(*server)) && received->body == "of the peer") {
+  }
+  ASSERT_TRUE(received);
+  EXPECT_EQ(received->body, "of the client");
+}
+
 TEST_F(HostilePeer, an_unfinished_message_of_libzmq_never_leaves_its_sender) {
   ServerSocket server = serve();
   {
@@ -138,7 +168,7 @@ TEST_F(HostilePeer, an_unfinished_message_by_hand_is_never_passed_on_and_is_gone
   ASSERT_TRUE(reaches(*client, State::connected));
   {
     RawPeer peer = RawPeer::ipc(path);
-    ASSERT_TRUE(peer.write(zmtp::greeting("NULL") + zmtp::ready(zmtp::property("Socket-Type", "DEALER"))));
+    ASSERT_TRUE(peer.shake_hands(zmtp::property("Socket-Type", "DEALER")));
     // No bound of libzmq ends this: neither the queue's length nor the size of a frame (link_socket.h says so).
     const std::string frame = zmtp::frame(std::string(64 << 10, 'x'), true);
     for (int i = 0; i < 64; ++i) ASSERT_TRUE(peer.write(frame));

@@ -14,14 +14,14 @@ namespace serin::posix {
 
 inline constexpr std::size_t kFrameBytesMax = 100'000;
 
-/// Calls `done` whenever one of the descriptors may have news; false when it never became true. The bound is for a test
-/// that fails: none waits for it to pass.
-inline bool becomes(const std::vector<int>& fds, const std::function<bool()>& done) {
-  using namespace std::chrono_literals;
-  const auto give_up = std::chrono::steady_clock::now() + 30s;
+/// Calls `done` whenever one of the descriptors may have news, and after each `look` (for what has no descriptor);
+/// false when it never became true. The bound is for a test that fails: none waits for it to pass.
+inline bool becomes(const std::vector<int>& fds, const std::function<bool()>& done,
+                    std::chrono::milliseconds look = std::chrono::milliseconds{50}) {
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds{30};
   while (!done()) {
     if (std::chrono::steady_clock::now() > give_up) return false;
-    wait_readable(fds, 50ms);
+    wait_readable(fds, look);
   }
   return true;
 }

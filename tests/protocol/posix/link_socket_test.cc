@@ -150,6 +150,27 @@ TEST_F(LinkSocket, a_peer_that_does_not_read_fills_its_queue_and_nobody_elses) {
   EXPECT_GE(arrived, accepted) << "what was accepted arrives, whole and in order, while the connection lasts";
 }
 
+TEST_F(LinkSocket, a_frame_beyond_the_bound_is_not_sent_and_the_connection_stays) {
+  ServerSocket server = serve();
+  ClientSocket client = dial(server.endpoint(), admitted("web-1"));
+  ASSERT_TRUE(reaches(client, State::connected));
+  const std::string most(kFrameBytesMax, 'x');
+  const std::string more = most + 'x';
+  EXPECT_EQ(client.send({more, "b"}), Sent::too_large);
+  EXPECT_EQ(client.send({"h", more}), Sent::too_large);
+  EXPECT_EQ(client.send({"h", "b"}, more), Sent::too_large);
+  ASSERT_EQ(client.send({most, most}, most), Sent::yes);
+  const auto message = next(server);
+  ASSERT_TRUE(message);
+  EXPECT_EQ(message->payload, most);
+  EXPECT_EQ(server.send(message->connection, {"h", more}), Sent::too_large);
+  EXPECT_EQ(server.send(message->connection, {"h", "b"}, more), Sent::too_large);
+  ASSERT_EQ(server.send(message->connection, {"h", "b"}), Sent::yes);
+  const auto reply = next(client);
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->body, "b");
+}
+
 TEST_F(LinkSocket, a_client_whose_server_does_not_read_is_told_queue_full) {
   ServerSocket server = serve(10);
   ClientSocket client = dial(server.endpoint(), admitted("web-1"), 10);
@@ -248,10 +269,9 @@ TEST_F(IpcLink, a_peer_cannot_claim_to_be_somebody_else) {
   const std::string path = (folder / "operator.sock").string();
   auto server = ServerSocket::bind(context_, {.endpoint = "ipc://" + path, .frame_bytes_max = kFrameBytesMax});
   RawPeer liar = RawPeer::ipc(path);
-  liar.write(zmtp::greeting("NULL"));
-  liar.write(zmtp::ready(zmtp::property("Socket-Type", "DEALER") + zmtp::property("Peer-Address", "localhost:0:0:1") +
-                         zmtp::property("User-Id", "0:0:1")));
-  liar.write(zmtp::frame("h", true) + zmtp::frame("b", false));
+  ASSERT_TRUE(liar.shake_hands(zmtp::property("Socket-Type", "DEALER") +
+                               zmtp::property("Peer-Address", "localhost:0:0:1") + zmtp::property("User-Id", "0:0:1")));
+  ASSERT_TRUE(liar.write(zmtp::frame("h", true) + zmtp::frame("b", false)));
   const auto message = next(*server);
   ASSERT_TRUE(message);
   EXPECT_EQ(message->user_id,

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -50,6 +51,12 @@ inline std::string ready(const std::string& properties) {
   return std::string(1, '\x04') + static_cast<char>(body.size()) + body;
 }
 
+/// A heartbeat of ZMTP 3.1: hang up when nothing comes from me for so many tenths of a second.
+inline std::string ping(std::uint16_t tenths) {
+  const std::string body = "\x04PING" + size_of_frame(tenths).substr(6);
+  return std::string(1, '\x04') + static_cast<char>(body.size()) + body;
+}
+
 }  // namespace zmtp
 
 /// A peer without libzmq.
@@ -80,12 +87,32 @@ class RawPeer {
     return true;
   }
 
+  /// The handshake without encryption. True once the server's READY has come: what is sent earlier is to libzmq one
+  /// more command of the handshake, and it hangs up.
+  bool shake_hands(const std::string& properties) {
+    if (!write(zmtp::greeting("NULL") + zmtp::ready(properties))) return false;
+    if (!read(zmtp::greeting("NULL").size())) return false;
+    const auto head = read(2);
+    return head && head->front() == '\x04' && read(static_cast<unsigned char>(head->back()));
+  }
+
+  /// Exactly so many bytes; nothing when the other side closes first or half a minute passes.
+  std::optional<std::string> read(std::size_t count) {
+    std::string bytes(count, '\0');
+    for (std::size_t have = 0; have < count;) {
+      if (!has_news()) return std::nullopt;
+      const ssize_t got = ::recv(fd_.get(), bytes.data() + have, count - have, 0);
+      if (got == 0 || (got < 0 && errno != EINTR)) return std::nullopt;
+      if (got > 0) have += static_cast<std::size_t>(got);
+    }
+    return bytes;
+  }
+
   /// Reads and forgets until the other side closes; false when it does not within half a minute.
   bool is_hung_up_on() {
     std::array<char, 4'096> bytes{};
     for (;;) {
-      pollfd polled{.fd = fd_.get(), .events = POLLIN, .revents = 0};
-      if (::poll(&polled, 1, 30'000) <= 0) return false;
+      if (!has_news()) return false;
       const ssize_t got = ::recv(fd_.get(), bytes.data(), bytes.size(), 0);
       if (got == 0 || (got < 0 && errno != EINTR)) return true;
     }
@@ -95,6 +122,15 @@ class RawPeer {
   RawPeer(int family, const void* address, socklen_t size) : fd_(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     if (::connect(fd_.get(), static_cast<const sockaddr*>(address), size) != 0) throw std::runtime_error("connect");
   }
+  [[nodiscard]] bool has_news() const {
+    pollfd polled{.fd = fd_.get(), .events = POLLIN, .revents = 0};
+    int count = -1;
+    do {
+      count = ::poll(&polled, 1, 30'000);
+    } while (count < 0 && errno == EINTR);
+    return count > 0;
+  }
+
   UniqueFd fd_;
 };
 

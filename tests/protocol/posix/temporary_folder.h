@@ -11,8 +11,8 @@ namespace serin {
 /// A new folder for one test, removed with everything in it.
 class TemporaryFolder {
  public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "serin-test.XXXXXX").string();
+  explicit TemporaryFolder(const std::filesystem::path& above = std::filesystem::temp_directory_path()) {
+    std::string name = (above / "serin-test.XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp " + name);
     path_ = name;
   }

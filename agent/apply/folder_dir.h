@@ -1,0 +1,41 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "protocol/error.h"
+#include "protocol/posix/unique_fd.h"
+
+namespace serin::apply {
+
+/// A folder through which others beneath it are reached. No name is followed out of it or through a link (openat2), and
+/// no path grows longer than what the system takes, wherever the folder lies. Keeps the folder that it opened last: for
+/// paths in order. One thread.
+class FolderRoot {
+ public:
+  static Result<FolderRoot> open(const std::filesystem::path& folder);
+
+  /// A descriptor of the folder at this path ("" is the root itself), valid until the next call.
+  Result<int> folder(const std::string& path);
+  [[nodiscard]] int fd() const { return root_.get(); }
+
+ private:
+  explicit FolderRoot(posix::UniqueFd root) : root_(std::move(root)) {}
+  posix::UniqueFd root_;
+  posix::UniqueFd kept_;
+  std::string kept_path_;
+};
+
+/// "a/b/c" -> "a/b"; "c" -> "".
+std::string parent_of(const std::string& path);
+/// "a/b/c" -> "c".
+std::string name_in(const std::string& path);
+
+/// The names in a folder, in no order. Never a part of them: an error half way is an error.
+Result<std::vector<std::string>> names_in(const std::filesystem::path& folder);
+
+/// Removes it and all that it holds; no error when it is not there.
+Result<void> remove_tree(const std::filesystem::path& folder);
+
+}  // namespace serin::apply

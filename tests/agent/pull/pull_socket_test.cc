@@ -1,0 +1,213 @@
+#include "agent/pull/pull_socket.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <set>
+#include <thread>
+
+#include "protocol/limits.h"
+#include "protocol/posix/gatekeeper.h"
+#include "protocol/posix/system_clock.h"
+#include "protocol/wire.h"
+#include "tests/agent/apply/sample_tree.h"
+#include "tests/protocol/posix/temporary_folder.h"
+
+namespace serin::pull {
+
+using namespace std::chrono_literals;
+using apply::file;
+using apply::program;
+using apply::SampleTree;
+
+namespace {
+
+struct Answer {
+  Message message;
+  std::string payload;
+};
+
+/// A content socket on loopback that answers as the test says.
+class Server {
+ public:
+  using Respond = std::function<std::optional<Answer>(const GetObject&)>;
+  Server(posix::LinkContext& context, const posix::CurveKeys& keys, Respond respond)
+      : socket_(posix::ServerSocket::bind(
+                    context,
+                    {.endpoint = "tcp://127.0.0.1:*", .curve = keys, .frame_bytes_max = limits::kContentFrameBytesMax})
+                    .value()),
+        endpoint(socket_.endpoint()),
+        respond_(std::move(respond)),
+        thread_([this](const std::stop_token& stop) { serve(stop); }) {}
+
+ private:
+  void serve(const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      posix::wait_readable({socket_.fd()}, 20ms);
+      while (const auto received = socket_.receive()) {
+        const auto envelope = decode(received->header, received->body);
+        const auto answer = respond_(std::get<GetObject>(envelope.value().message));
+        if (!answer) continue;
+        socket_.send(received->connection, encode({.header = {.protocol = 1}, .message = answer->message}),
+                     answer->payload);
+      }
+    }
+  }
+  posix::ServerSocket socket_;
+
+ public:
+  const std::string endpoint;
+
+ private:
+  Respond respond_;
+  std::jthread thread_;
+};
+
+}  // namespace
+
+class PullSocket : public testing::Test {
+ protected:
+  void SetUp() override {
+    gatekeeper_.allow(agent_keys_.public_key, "host");
+    settings_.name = "shop";
+    settings_.live = (folder_ / "current").string();
+    slots_.emplace(apply::SlotDir::open(settings_, [] { return SteadyTime{}; }).value());
+  }
+
+  Answer part_of(const GetObject& request) const {
+    const std::string& bytes = objects_.objects.at(request.object);
+    return {ObjectPart{.object = request.object, .offset = request.offset, .object_bytes = bytes.size()},
+            bytes.substr(request.offset, request.length)};
+  }
+  static Answer refuse(const GetObject& request, RefusalReason reason) {
+    return {ObjectRefused{.object = request.object, .offset = request.offset, .reason = reason, .retry_ms = 1}, {}};
+  }
+  Result<apply::PullResult> pull(const Server::Respond& respond, const std::stop_token& stop = {}) {
+    const Server server(context_, server_keys_, respond);
+    return pull_release(context_, agent_keys_, {.endpoint = server.endpoint, .server_key = server_keys_.public_key},
+                        apply::release_of(1, tree_), *slots_, stop);
+  }
+  std::string error_of(const Server::Respond& respond, ErrorKind kind) {
+    const auto pulled = pull(respond);
+    if (pulled) return "no error";
+    EXPECT_EQ(pulled.error().kind, kind);
+    const std::string& text = pulled.error().text;
+    return text.starts_with("tcp://") ? "SOURCE" + text.substr(text.find(' ')) : text;
+  }
+  [[nodiscard]] std::string built() {
+    const auto slot = slots_->build(apply::release_of(1, tree_));
+    return slot ? apply::difference(settings_.live + ".slots/" + *slot, tree_) : slot.error().text;
+  }
+
+  TemporaryFolder folder_;
+  agent::ApplicationSettings settings_;
+  posix::LinkContext context_{1};
+  posix::Gatekeeper gatekeeper_{context_};
+  posix::CurveKeys server_keys_ = posix::make_curve_keys(), agent_keys_ = posix::make_curve_keys();
+  SampleTree tree_{{"a", file("1")},
+                   {"empty", file("")},
+                   {"lib/large", file(std::string(3 * limits::kChunkBytes + 9, 'l'))},
+                   {"lib/run", program("2")}};
+  apply::SampleObjects objects_ = apply::objects_of(tree_);
+  std::optional<apply::SlotDir> slots_;
+};
+
+TEST_F(PullSocket, brings_a_release_into_the_slots) {
+  const auto pulled = pull([this](const GetObject& request) { return part_of(request); });
+  ASSERT_TRUE(pulled) << pulled.error().text;
+  EXPECT_EQ(pulled->objects, objects_.objects.size());
+  std::uint64_t bytes = 0;
+  for (const auto& [id, content] : objects_.objects) bytes += content.size();
+  EXPECT_EQ(pulled->bytes, bytes);
+  EXPECT_EQ(built(), "");
+}
+
+TEST_F(PullSocket, asks_again_where_the_source_was_busy) {
+  std::set<std::pair<ObjectId, std::uint64_t>> seen;
+  const auto pulled = pull([&](const GetObject& request) {
+    return seen.emplace(request.object, request.offset).second ? refuse(request, RefusalReason::busy)
+                                                               : part_of(request);
+  });
+  ASSERT_TRUE(pulled) << pulled.error().text;
+  EXPECT_EQ(built(), "");
+}
+
+TEST_F(PullSocket, goes_on_where_an_earlier_pull_stopped) {
+  const ObjectId last = digest_of("2");
+  EXPECT_FALSE(pull([&](const GetObject& request) {
+    return request.object == last ? refuse(request, RefusalReason::absent) : part_of(request);
+  }));
+  std::atomic<int> requests = 0;
+  EXPECT_TRUE(pull([&](const GetObject& request) {
+    ++requests;
+    return part_of(request);
+  }));
+  EXPECT_LT(requests, 4) << "what was whole is not asked for again";
+  EXPECT_EQ(built(), "");
+}
+
+TEST_F(PullSocket, tells_what_the_source_does_not_have) {
+  EXPECT_EQ(
+      error_of([](const GetObject& request) { return refuse(request, RefusalReason::absent); }, ErrorKind::not_found),
+      "SOURCE does not have object " + objects_.root.brief() + " (absent)");
+}
+
+TEST_F(PullSocket, keeps_nothing_of_a_source_that_lies) {
+  EXPECT_EQ(error_of(
+                [this](const GetObject& request) {
+                  Answer answer = part_of(request);
+                  if (request.object == digest_of("2")) answer.payload = "3";
+                  return answer;
+                },
+                ErrorKind::corrupt),
+            "object " + digest_of("2").brief() + ": its bytes are not what its name says");
+  EXPECT_FALSE(slots_->has_file(digest_of("2")));
+}
+
+TEST_F(PullSocket, refuses_an_answer_that_is_no_message_of_ours) {
+  const auto pulled = pull([](const GetObject&) { return Answer{Order{.application = "-bad-"}, {}}; });
+  ASSERT_FALSE(pulled);
+  EXPECT_EQ(pulled.error().kind, ErrorKind::corrupt);
+}
+
+TEST_F(PullSocket, stops_when_it_is_told_to_even_if_the_source_is_silent) {
+  std::stop_source stop;
+  const SteadyTime before = posix::boot_time();
+  const auto pulled = pull(
+      [&](const GetObject&) {
+        stop.request_stop();
+        return std::optional<Answer>{};
+      },
+      stop.get_token());
+  ASSERT_FALSE(pulled);
+  EXPECT_EQ(pulled.error().kind, ErrorKind::busy);
+  EXPECT_LT(posix::boot_time() - before, 8s) << "before it gave the source up";
+}
+
+TEST_F(PullSocket, is_told_when_the_source_does_not_know_it) {
+  agent_keys_ = posix::make_curve_keys();
+  EXPECT_EQ(error_of([this](const GetObject& request) { return part_of(request); }, ErrorKind::busy),
+            "SOURCE does not know this host's key (any more)");
+}
+
+TEST_F(PullSocket, does_not_begin_what_does_not_fit) {
+  // The folders' object is true; the disk is not large enough for what it names.
+  Tree huge;
+  for (int i = 0; i < 2'000; ++i) {
+    huge.entries.push_back({.name = std::to_string(10'000 + i),
+                            .kind = EntryKind::file,
+                            .size = limits::kObjectBytesMax,
+                            .id = digest_of(std::to_string(i))});
+  }
+  const std::string bytes = encode_tree(huge);
+  const ObjectId root = digest_of(bytes);
+  objects_.objects[root] = bytes;
+  const Server server(context_, server_keys_, [this](const GetObject& request) { return part_of(request); });
+  const auto pulled =
+      pull_release(context_, agent_keys_, {.endpoint = server.endpoint, .server_key = server_keys_.public_key},
+                   {.application = "shop", .number = 1, .root = root}, *slots_, {});
+  ASSERT_FALSE(pulled);
+  EXPECT_EQ(pulled.error().kind, ErrorKind::no_space);
+}
+
+}  // namespace serin::pull

@@ -1,0 +1,102 @@
+#include <gtest/gtest.h>
+
+#include "protocol/limits.h"
+#include "protocol/wire.h"
+
+/// What decode() refuses although the map is well formed, field by field.
+namespace serin {
+namespace {
+
+template <class T>
+Result<Envelope> pass(T message) {
+  const Frames frames = encode({.header = {.protocol = limits::kProtocolNewest}, .message = std::move(message)});
+  return decode(frames.header, frames.body);
+}
+
+template <class T>
+std::string refusal_of(T message) {
+  const auto envelope = pass(std::move(message));
+  EXPECT_FALSE(envelope);
+  if (envelope) return "accepted";
+  EXPECT_EQ(envelope.error().kind, ErrorKind::invalid);
+  return envelope.error().text;
+}
+
+ApplicationCounts counts_of(std::vector<SecondCounts> seconds) {
+  return {.application = "shop", .seconds = std::move(seconds)};
+}
+
+TEST(Check, names_of_applications_are_plain_in_every_message) {
+  for (const std::string& name : {std::string(), std::string("../etc"), std::string("a b"), std::string("\033[2J"),
+                                  std::string(limits::kApplicationNameBytesMax + 1, 'a')}) {
+    EXPECT_EQ(refusal_of(Hello{.applications = {{.application = name}}}), "hello: a bad application name");
+    EXPECT_EQ(refusal_of(Heartbeat{.applications = {{.application = name}}}), "heartbeat: a bad application name");
+    EXPECT_EQ(refusal_of(Report{.applications = {{.application = name}}}), "report: a bad application name");
+    EXPECT_EQ(refusal_of(Outcome{.application = name}), "outcome: a bad application name");
+    EXPECT_EQ(refusal_of(OutcomeReply{.application = name}), "outcome_reply: a bad application name");
+    EXPECT_EQ(refusal_of(Order{.application = name}), "order: a bad application name");
+  }
+  const std::string longest(limits::kApplicationNameBytesMax, 'a');
+  EXPECT_TRUE(pass(Order{.application = longest}));
+  EXPECT_TRUE(pass(OperatorRequest{})) << "empty: the only one that is configured";
+}
+
+TEST(Check, a_host_has_a_plain_name) {
+  EXPECT_TRUE(pass(Welcome{.host = "web-1.example.org"}));
+  EXPECT_EQ(refusal_of(Welcome{}), "welcome: a bad host name");
+  EXPECT_EQ(refusal_of(Welcome{.host = "web 1"}), "welcome: a bad host name");
+  EXPECT_EQ(refusal_of(Welcome{.host = std::string(limits::kHostNameBytesMax + 1, 'h')}), "welcome: a bad host name");
+}
+
+TEST(Check, a_host_has_at_most_64_applications_each_named_once) {
+  std::vector<ApplicationStatus> statuses(limits::kApplicationsPerHostMax);
+  for (std::size_t i = 0; i < statuses.size(); ++i) statuses[i].application = "app" + std::to_string(i);
+  EXPECT_TRUE(pass(Hello{.applications = statuses}));
+  statuses.push_back({.application = "one-more"});
+  EXPECT_EQ(refusal_of(Hello{.applications = statuses}), "hello: more applications than a host may have");
+  EXPECT_EQ(refusal_of(Heartbeat{.applications = statuses}), "heartbeat: more applications than a host may have");
+  EXPECT_EQ(refusal_of(Hello{.applications = {{.application = "a"}, {.application = "b"}, {.application = "a"}}}),
+            "hello: an application twice");
+  EXPECT_EQ(refusal_of(Heartbeat{.applications = {{.application = "a"}, {.application = "a"}}}),
+            "heartbeat: an application twice");
+  EXPECT_TRUE(pass(Report{.applications = {counts_of({{1, 0, 0}}), counts_of({{2, 0, 0}})}}))
+      << "seconds with and without a gap are told apart";
+}
+
+TEST(Check, seconds_of_a_report_ascend_and_are_at_most_those_that_are_kept) {
+  EXPECT_TRUE(pass(Report{.applications = {counts_of({{-1, 0, 0}, {0, 1, 1}, {5, 2, 2}})}}));
+  EXPECT_EQ(refusal_of(Report{.applications = {counts_of({{2, 0, 0}, {1, 0, 0}})}}), "report: seconds out of order");
+  EXPECT_EQ(refusal_of(Report{.applications = {counts_of({{2, 0, 0}, {2, 0, 0}})}}), "report: seconds out of order");
+  std::vector<SecondCounts> seconds(static_cast<std::size_t>(limits::kReportedSecondsKept.count()));
+  for (std::size_t i = 0; i < seconds.size(); ++i) seconds[i].second = static_cast<std::int64_t>(i);
+  EXPECT_TRUE(pass(Report{.applications = {counts_of(seconds)}}));
+  seconds.push_back({limits::kReportedSecondsKept.count()});
+  EXPECT_EQ(refusal_of(Report{.applications = {counts_of(seconds)}}), "report: more seconds than a report may hold");
+}
+
+TEST(Check, an_operator_waits_at_most_a_year) {
+  using std::chrono::milliseconds;
+  const std::int64_t most = milliseconds(limits::kOperatorWaitMax).count();
+  EXPECT_TRUE(pass(OperatorRequest{.wait_ms = -1})) << "as configured";
+  EXPECT_TRUE(pass(OperatorRequest{.wait_ms = 0}));
+  EXPECT_TRUE(pass(OperatorRequest{.wait_ms = most}));
+  for (const std::int64_t wait_ms : {most + 1, INT64_MAX, std::int64_t{-2}, INT64_MIN}) {
+    EXPECT_EQ(refusal_of(OperatorRequest{.wait_ms = wait_ms}),
+              "operator_request: a wait of more than 366 days, or none");
+  }
+}
+
+TEST(Check, parts_of_objects_are_within_the_bounds) {
+  EXPECT_TRUE(pass(GetObject{.offset = limits::kObjectBytesMax, .length = limits::kChunkBytes}));
+  EXPECT_EQ(refusal_of(GetObject{.length = 0}), "get_object: a part of a bad length");
+  EXPECT_EQ(refusal_of(GetObject{.length = limits::kChunkBytes + 1}), "get_object: a part of a bad length");
+  EXPECT_EQ(refusal_of(GetObject{.offset = limits::kObjectBytesMax + 1, .length = 1}),
+            "get_object: a part beyond the largest object");
+  EXPECT_TRUE(pass(ObjectPart{.offset = 7, .object_bytes = 7}));
+  EXPECT_EQ(refusal_of(ObjectPart{.offset = 8, .object_bytes = 7}), "object_part: a part beyond its object");
+  EXPECT_EQ(refusal_of(ObjectPart{.object_bytes = limits::kObjectBytesMax + 1}),
+            "object_part: larger than an object may be");
+}
+
+}  // namespace
+}  // namespace serin
