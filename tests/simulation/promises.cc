@@ -138,8 +138,13 @@ void Promises::look_at_evidence(const ApplicationName& application, Now now) {
     for (const fleet::Sample& sample :
          controller_.state().ledger.samples(host.name(), application, until - limits::kLedgerFine.count(), until)) {
       if (!sample.trusted || ran_trusted(host, application, sample.second)) continue;
-      broken(fmt::format("second {} of {} ({} errors) counts as trusted, and no trusted release ran", sample.second,
-                         host.name(), sample.errors));
+      std::string ran;
+      for (const auto& lived : host.lived()) {
+        ran += fmt::format(", r{} from {:.1f}", lived.release,
+                           std::chrono::duration<double>(lived.from.time_since_epoch()).count());
+      }
+      broken(fmt::format("second {} of {} ({} errors) counts as trusted, and it ran{}", sample.second, host.name(),
+                         sample.errors, ran));
       return;
     }
   }

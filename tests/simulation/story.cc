@@ -125,6 +125,10 @@ bool Story::first_release() {
     rage_ = 0;
   }
   if (fleet_.wanted() == 0) {
+    const auto ready = [](const SimulatedHost& host) { return host.ready(); };
+    for (int i = 0; i < 120 && !std::all_of(fleet_.hosts().begin(), fleet_.hosts().end(), ready); ++i) {
+      fleet_.run_for(1s);  // until all have dialled again
+    }
     fleet_.deploy();
     if (!fleet_.run_until_idle(120s)) return fail("the first release does not come to an end: " + fleet_.breach());
   }
