@@ -255,6 +255,11 @@ void send_order(const ControllerState& state, const HostName& host, Order order,
 Result<void> begin_deployment(ControllerState& state, const DeploymentRequest& request,
                               const std::set<controller::Client>& watchers, Now now, Turn& turn) {
   const auto& settings = state.settings.applications.at(request.application);
+  const Duration wait{request.wait_ms};
+  if (request.wait_ms >= 0 && (wait < limits::kWaitMin || wait > limits::kWaitMax)) {
+    return failure(ErrorKind::refused, fmt::format("--wait: {} is out of range; from {} to {}", duration_text(wait),
+                                                   duration_text(limits::kWaitMin), duration_text(limits::kWaitMax)));
+  }
   auto plan = make_plan(settings, candidates_for(state, request.application),
                         {.force = request.force || request.rollback, .release = request.release});
   if (!plan) return std::unexpected(plan.error());
