@@ -55,7 +55,9 @@ inline constexpr auto kLease = 30s;
 inline constexpr auto kOperatorWaitMax = 366 * 24h;  ///< of --wait: sums with a clock stay far from the ends
 inline constexpr auto kReportedSecondsKept = 120s;   ///< what an agent can send again
 inline constexpr auto kLedgerFine = 600s;            ///< the controller's ring of seconds
-inline constexpr auto kLedgerCoarse = 3'600s;        ///< its ring of 10 s sums
+inline constexpr auto kWaitMin = 1s;
+inline constexpr auto kWaitMax = 7min;         ///< of a judge: all its seconds, and silence_max, fit into kLedgerFine
+inline constexpr auto kLedgerCoarse = 3'600s;  ///< its ring of 10 s sums
 
 // Counting
 inline constexpr std::size_t kReadBytes = 64U << 10;          ///< one buffer for all files

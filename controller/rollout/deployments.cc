@@ -18,6 +18,9 @@ using controller::ActiveDeployment;
 using controller::KnownRelease;
 using controller::Trust;
 
+/// After a switch: a host's seconds are aligned to within one, and what served the old release logs on for a moment.
+constexpr auto kSettles = std::chrono::seconds{2};
+
 std::vector<Candidate> candidates_for(const ControllerState& state, const ApplicationName& application) {
   std::vector<Candidate> candidates;
   for (const auto& [name, host] : state.roster.hosts()) {
@@ -215,7 +218,7 @@ void refresh_trust(ControllerState& state, const ApplicationName& application, c
     state.trusted_hosts.insert(key);
     // It may have run this release for long before this daemon heard of it.
     const Duration live_for{known->applications.at(application).live_for_ms};
-    state.ledger.trust(host, application, now.steady - live_for);
+    state.ledger.trust(host, application, now.steady - live_for + kSettles);
   } else {
     state.trusted_hosts.erase(key);
     state.ledger.trust(host, application, std::nullopt);
@@ -252,6 +255,11 @@ void send_order(const ControllerState& state, const HostName& host, Order order,
 Result<void> begin_deployment(ControllerState& state, const DeploymentRequest& request,
                               const std::set<controller::Client>& watchers, Now now, Turn& turn) {
   const auto& settings = state.settings.applications.at(request.application);
+  const Duration wait{request.wait_ms};
+  if (request.wait_ms >= 0 && (wait < limits::kWaitMin || wait > limits::kWaitMax)) {
+    return failure(ErrorKind::refused, fmt::format("--wait: {} is out of range; from {} to {}", duration_text(wait),
+                                                   duration_text(limits::kWaitMin), duration_text(limits::kWaitMax)));
+  }
   auto plan = make_plan(settings, candidates_for(state, request.application),
                         {.force = request.force || request.rollback, .release = request.release});
   if (!plan) return std::unexpected(plan.error());

@@ -19,7 +19,7 @@ struct DeploymentRequest {
   std::string owner, message;
   bool force = false;  ///< no checks, everyone at once
   bool rollback = false;
-  std::int64_t wait_ms = -1;  ///< overrides the configured wait
+  std::int64_t wait_ms = -1;  ///< kWaitMin to kWaitMax: overrides the configured wait
   std::string supersedes;     ///< "alice's rollback to r11": ends the active deployment, if there is one, in its favour
 };
 

@@ -43,9 +43,10 @@ judge::Verdict judge_now(const ControllerState& state, const ActiveDeployment& a
   const Duration elapsed = now.steady - *rollout.soak_from;
   if (elapsed < settings.wait) return {};
 
-  // The second in which the last canary loaded is partly the old release's: the window begins with the next one.
-  const std::int64_t from = second_of(*rollout.soak_from) + 1;
+  // The second in which the last canary loaded is partly the old release's, and so may be the next: a host's seconds
+  // are aligned to within one. Its last second is the least that a window has.
   const std::int64_t until = second_of(*rollout.soak_from + settings.wait) + 1;
+  const std::int64_t from = std::min(second_of(*rollout.soak_from) + 2, until - 1);
   const auto& recovering_until = rollout.progress.recovering_until;
   const bool recovering = recovering_until && now.steady < *recovering_until;
   bool complete = true;

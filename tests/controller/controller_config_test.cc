@@ -170,7 +170,7 @@ TEST(ControllerConfig, refuses_an_application_that_could_not_be_rolled_out) {
        R"(judge: "sequential" comes with a later version; write "fixed", or leave the key out)"},
       {"judge = \"fair\"", R"(judge: "fair" is no judge; write "fixed", or leave the key out)"},
       {"wait = 20", R"(wait: 20 is a whole number; a duration with its unit, in quotes, is needed, such as "20s")"},
-      {"wait = \"25h\"", R"(wait: "25h" is out of range; from 1s to 24h)"},
+      {"wait = \"8m\"", R"(wait: "8m" is out of range; from 1s to 7m)"},
       {"threshold = 0.9", "threshold: 0.9 is out of range; from 1 to 1000000"},
       {"floor = -0.1", "floor: -0.1 is out of range; from 0 to 1000000"},
       {"floor = inf", "floor: inf is out of range; from 0 to 1000000"},

@@ -14,7 +14,7 @@ using rollout::Rollout;
 namespace {
 
 /// A host's seconds are aligned to the controller's by whole ones, and a slow hello shifts them.
-constexpr Duration kAlignment{3'000};
+constexpr Duration kAlignment{1'500};
 
 const PlanHost* row_of(const Rollout* rollout, const HostName& host) {
   if (rollout == nullptr) return nullptr;
@@ -75,20 +75,37 @@ void Promises::operator_is_told(const OperatorEvent& event) {
   }
 }
 
-void Promises::note_cleared() {
+void Promises::look_at_commits() {
   if (controller_.commits() == commits_seen_) return;
   commits_seen_ = controller_.commits();
   for (const auto& [id, rollout] : controller_.store().deployments()) {
     const bool passed = rollout.verdict && rollout.verdict->answer == judge::Answer::pass;
-    if (passed || rollout.force || rollout.rollback || rollout.first_release || rollout.forced_on) {
-      cleared_.insert(rollout.release);
-    }
+    if (passed || rollout.unchecked() || rollout.first_release || rollout.forced_on) cleared_.insert(rollout.release);
+    if (rollout.phase == Phase::finished && ended_.insert(id).second) look_at_end(rollout);
+  }
+}
+
+void Promises::look_at_end(const Rollout& rollout) {
+  if (rollout.ending == rollout::Ending::superseded) return;
+  const bool back = rollout.ending != rollout::Ending::released;
+  for (const SimulatedHost& host : hosts_) {
+    const PlanHost* row = row_of(&rollout, host.name());
+    if (row == nullptr || row->former == rollout.release) continue;
+    const ReleaseNumber live = host.live();
+    const bool wrong = (row->step == HostStep::loaded && live != rollout.release) ||
+                       (row->step == HostStep::returned && live != row->former) ||
+                       (row->step == HostStep::unchanged && row->touched && live == rollout.release) ||
+                       (row->step == HostStep::taken_back && live == rollout.release) ||
+                       (!row->touched && back && live == rollout.release);
+    if (!wrong) continue;
+    broken(fmt::format("deployment {} of r{} ended {} with {} {}, which runs r{}", rollout.id, rollout.release,
+                       name_of(rollout.ending), host.name(), name_of(row->step), live));
   }
 }
 
 void Promises::look() {
   if (!breach_.empty()) return;
-  note_cleared();
+  look_at_commits();
   for (std::size_t i = 0; i < hosts_.size(); ++i) {
     if (!hosts_[i].breach().empty()) broken(hosts_[i].breach());
     const ReleaseNumber live = hosts_[i].live();
@@ -121,8 +138,13 @@ void Promises::look_at_evidence(const ApplicationName& application, Now now) {
     for (const fleet::Sample& sample :
          controller_.state().ledger.samples(host.name(), application, until - limits::kLedgerFine.count(), until)) {
       if (!sample.trusted || ran_trusted(host, application, sample.second)) continue;
-      broken(fmt::format("second {} of {} ({} errors) counts as trusted, and no trusted release ran", sample.second,
-                         host.name(), sample.errors));
+      std::string ran;
+      for (const auto& lived : host.lived()) {
+        ran += fmt::format(", r{} from {:.1f}", lived.release,
+                           std::chrono::duration<double>(lived.from.time_since_epoch()).count());
+      }
+      broken(fmt::format("second {} of {} ({} errors) counts as trusted, and it ran{}", sample.second, host.name(),
+                         sample.errors, ran));
       return;
     }
   }

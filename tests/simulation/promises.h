@@ -25,7 +25,8 @@ class Promises {
   void operator_is_told(const OperatorEvent& event);
 
   /// After every step: invariants of each active rollout; nobody but a canary runs a release before its committed
-  /// deployment has a pass, or was forced, continued or the first; no host does what it may not.
+  /// deployment has a pass, or was forced, continued or the first; what is committed of a finished deployment is true
+  /// of each of its hosts; no host does what it may not.
   void look();
   /// A second that counts as trusted was one of a trusted release.
   void look_at_evidence(const ApplicationName& application, Now now);
@@ -36,7 +37,8 @@ class Promises {
   }
 
  private:
-  void note_cleared();
+  void look_at_commits();
+  void look_at_end(const rollout::Rollout& rollout);
   [[nodiscard]] bool ran_trusted(const SimulatedHost& host, const ApplicationName& application,
                                  std::int64_t second) const;
 
@@ -44,6 +46,7 @@ class Promises {
   const std::vector<SimulatedHost>& hosts_;
   IsCanary is_canary_;
   std::set<ReleaseNumber> cleared_;  ///< may be live beyond the canaries
+  std::set<DeploymentId> ended_;
   std::uint64_t commits_seen_ = 0;
   std::string breach_;
 };

@@ -50,7 +50,9 @@ void SimulatedLinks::put(bool to_controller, std::size_t host, const Envelope& e
                 .to_controller = to_controller,
                 .host = host,
                 .connection = link.connection};
-  if (chance(weather.repeats)) {
+  // A link keeps its order: what comes again behind newer ones is what peers send again.
+  const bool sent_again = !std::holds_alternative<Heartbeat>(envelope.message);
+  if (sent_again && chance(weather.repeats)) {
     Letter again = letter;
     again.serial = ++newest_serial_;
     again.arrives += Duration{std::uniform_int_distribution<std::int64_t>(0, kRepeatedWithinMs)(random_)};

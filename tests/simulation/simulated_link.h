@@ -15,7 +15,7 @@ namespace serin::simulation {
 /// How bad the network is.
 struct Weather {
   double loses = 0;     ///< share of messages that vanish
-  double repeats = 0;   ///< share that arrive once more, up to two seconds later and behind newer ones
+  double repeats = 0;   ///< share (not of heartbeats) that arrive once more, up to two seconds later
   Duration slowest{5};  ///< a message takes 1 ms to this
   friend bool operator==(const Weather&, const Weather&) = default;
 };

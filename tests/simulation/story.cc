@@ -15,9 +15,11 @@ using rollout::Ending;
 using rollout::Phase;
 
 /// What the second release is like.
-enum class Kind { good, bad, quiet, deadly, canary_cannot_load, some_cannot_load, some_cannot_pull };
+enum class Kind { good, bad, quiet, deadly, canary_cannot_load, some_cannot_load, some_cannot_pull, some_slow };
+constexpr std::size_t kKinds = 8;
 /// What operators do meanwhile.
 enum class Will { wait, abort, go_on, roll_back, force_another, revoke };
+constexpr std::size_t kWills = 6;
 
 constexpr auto kApplication = SimulatedFleet::kApplication;
 
@@ -33,6 +35,8 @@ class Story {
 
   bool first_release();
   void second_release();
+  void let_loose();
+  void rage_on(std::size_t half_seconds);
   bool third_release();
   void make(Kind kind, ReleaseNumber release);
   void disturb();
@@ -51,6 +55,7 @@ class Story {
   Will will_ = Will::wait;
   bool force_ = false;
   bool acted_ = false;
+  ReleaseNumber first_ = 0, second_ = 0;
   std::size_t rage_ = 0;  ///< how much goes wrong: one in so many half seconds for each kind of fault; 0: nothing
   SimulatedFleet fleet_;
   std::string trouble_;
@@ -108,12 +113,29 @@ std::string Story::tell() {
   return trouble_;
 }
 
+/// Now and then under faults as well: then it may not go out, and is begun once more in peace.
 bool Story::first_release() {
   fleet_.run_for(2s);
-  fleet_.deploy();
-  if (!fleet_.run_until_idle(120s)) return fail("r1 does not come to an end: " + fleet_.breach());
-  if (fleet_.wanted() != 1) return fail("r1 is not released");
-  if (!fleet_.run_until_all_run(1, {}, 10s)) return fail("r1 is not everywhere: " + fleet_.breach());
+  if (chance(0.15)) {
+    let_loose();
+    fleet_.deploy();
+    rage_on(10 + pick(40));
+    make_peace();
+    if (!fleet_.run_until_idle(600s)) return fail("the first release does not come to an end: " + fleet_.breach());
+    rage_ = 0;
+  }
+  if (fleet_.wanted() == 0) {
+    const auto ready = [](const SimulatedHost& host) { return host.ready(); };
+    for (int i = 0; i < 120 && !std::all_of(fleet_.hosts().begin(), fleet_.hosts().end(), ready); ++i) {
+      fleet_.run_for(1s);  // until all have dialled again
+    }
+    fleet_.deploy();
+    if (!fleet_.run_until_idle(120s)) return fail("the first release does not come to an end: " + fleet_.breach());
+  }
+  first_ = fleet_.wanted();
+  if (first_ == 0) return fail("the first release did not go out");
+  if (!fleet_.run_until_all_run(first_, {}, 400s))
+    return fail("the first release is not everywhere: " + fleet_.breach());
   fleet_.run_for(20s);
   return true;
 }
@@ -135,31 +157,37 @@ void Story::make(Kind kind, ReleaseNumber release) {
     if (kind == Kind::canary_cannot_load && i == 0) behaviour.hook_fails.insert(release);
     if (kind == Kind::some_cannot_load && i == unlucky) behaviour.hook_fails.insert(release);
     if (kind == Kind::some_cannot_pull && i == unlucky) behaviour.pull_fails.insert(release);
+    // Longer than a step may take.
+    if (kind == Kind::some_slow && i == unlucky) (chance(0.5) ? behaviour.pull_time : behaviour.hook_time) = 75s;
   }
 }
 
 void Story::second_release() {
-  constexpr std::size_t kKinds = 7;
-  constexpr std::size_t kWills = 6;
   kind_ = static_cast<Kind>(pick(kKinds));
   will_ = chance(0.5) ? Will::wait : static_cast<Will>(pick(kWills));
   force_ = chance(0.15);
-  if (chance(0.85)) rage_ = 20 + pick(200);
-  if (rage_ > 0) {
-    fleet_.links().weather = {.loses = chance(0.4) ? 0.01 : 0.0,
-                              .repeats = chance(0.4) ? 0.02 : 0.0,
-                              .slowest = Duration{chance(0.3) ? 400 : 5}};
-    fleet_.controller().commit_time = Duration{chance(0.2) ? 700 : 1 + static_cast<std::int64_t>(pick(40))};
-  }
-  make(kind_, fleet_.next_release());
+  if (chance(0.85)) let_loose();
+  second_ = fleet_.next_release();
+  make(kind_, second_);
   fleet_.deploy(force_);
-  const std::size_t half_seconds = 40 + pick(120);
+  rage_on(40 + pick(120));
+  make_peace();
+}
+
+void Story::let_loose() {
+  rage_ = 20 + pick(200);
+  fleet_.links().weather = {.loses = chance(0.4) ? 0.01 : 0.0,
+                            .repeats = chance(0.4) ? 0.02 : 0.0,
+                            .slowest = Duration{chance(0.3) ? 400 : 5}};
+  fleet_.controller().commit_time = Duration{chance(0.2) ? 700 : 1 + static_cast<std::int64_t>(pick(40))};
+}
+
+void Story::rage_on(std::size_t half_seconds) {
   for (std::size_t i = 0; i < half_seconds && fleet_.breach().empty(); ++i) {
     fleet_.run_for(500ms);
-    operate();
+    if (second_ != 0) operate();
     if (rage_ > 0) disturb();
   }
-  make_peace();
 }
 
 void Story::disturb() {
@@ -220,35 +248,30 @@ void Story::restart_some(std::size_t one_in) {
 }
 
 void Story::operate() {
+  if (acted_ || !fleet_.controller().running() || !chance(0.05)) return;
   const rollout::Rollout* running = fleet_.running();
-  if (running == nullptr || acted_) return;
-  const bool now = chance(0.05);
+  acted_ = true;
   switch (will_) {
     case Will::wait:
       break;
     case Will::abort:
-      if (!now) break;
       fleet_.request({.verb = "abort"});
-      acted_ = true;
       break;
     case Will::go_on:
-      if (running->phase == Phase::held && now) fleet_.request({.verb = "continue"});
+      if (running != nullptr && running->phase == Phase::held) fleet_.request({.verb = "continue"});
+      acted_ = false;
       break;
-    case Will::roll_back:
-      if (!now) break;
-      fleet_.request({.verb = "rollback", .arguments = {"r1"}, .yes = true});
-      acted_ = true;
+    case Will::roll_back:  // while it runs, or after it went out
+      fleet_.request({.verb = "rollback", .yes = true});
       break;
     case Will::force_another:
-      if (!now) break;
+      acted_ = fleet_.next_release() != second_;  // it is still being built
+      if (!acted_) break;
       make(Kind::good, fleet_.next_release());
       fleet_.deploy(true);
-      acted_ = true;
       break;
     case Will::revoke:
-      if (!now) break;
-      fleet_.request({.verb = "hosts revoke", .arguments = {fleet_.hosts().back().name()}});
-      acted_ = true;
+      fleet_.request({.verb = "hosts revoke", .arguments = {fleet_.hosts()[pick(fleet_.hosts().size())].name()}});
       break;
   }
 }
@@ -265,10 +288,13 @@ void Story::make_peace() {
   }
   restart_some(1);
   fleet_.run_for(5s);  // the disk takes rows again
-  const auto& hosts = fleet_.controller().state().roster.hosts();
-  for (const SimulatedHost& host : fleet_.hosts()) {
-    if (hosts.contains(host.name())) continue;
-    fleet_.request({.verb = "hosts accept", .arguments = {to_hex(host.public_key())}, .name = host.name()});
+  const auto& accepted = fleet_.controller().state().roster.hosts();
+  for (std::size_t i = 0; i < fleet_.hosts().size(); ++i) {
+    const SimulatedHost& host = fleet_.hosts()[i];
+    if (accepted.contains(host.name())) continue;
+    OperatorRequest accept{.verb = "hosts accept", .arguments = {to_hex(host.public_key())}, .name = host.name()};
+    if (fleet_.is_canary(i)) accept.labels = {"canary"};
+    fleet_.request(accept);
   }
 }
 
@@ -292,11 +318,13 @@ bool Story::all_as_the_outcome_says() {
     }
   }
   const rollout::Rollout& last = *fleet_.latest();
-  if (last.release != 2) return true;
+  if (last.release != second_) return true;
   const bool judged = !last.force && !last.forced_on;
   const bool good = kind_ != Kind::bad && kind_ != Kind::quiet;
   if (judged && !good && last.ending == Ending::released) return fail("a bad release went out");
-  if (rage_ == 0 && !acted_ && kind_ == Kind::good && last.ending != Ending::released) return fail("a false alarm");
+  if (rage_ == 0 && will_ == Will::wait && kind_ == Kind::good && last.ending != Ending::released) {
+    return fail("a false alarm");
+  }
   return true;
 }
 
@@ -307,7 +335,7 @@ bool Story::third_release() {
     if (host.live() != wanted) return true;
   }
   if (kind_ == Kind::bad || kind_ == Kind::quiet) {
-    if (wanted == 2) return true;  // forced or continued: its baseline is as it is
+    if (wanted == second_) return true;  // forced or continued: its baseline is as it is
   }
   fleet_.run_for(60s);
   const ReleaseNumber release = fleet_.next_release();

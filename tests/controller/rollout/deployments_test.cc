@@ -71,6 +71,17 @@ TEST(Deployments, a_take_over_that_is_refused_leaves_the_running_one_alone) {
   EXPECT_EQ(fleet.rollout().phase, Phase::soaking);
 }
 
+TEST(Deployments, a_wait_that_the_ledger_cannot_hold_is_refused) {
+  Soaking fleet;
+  for (const std::int64_t wait_ms : {999, 7 * 60'000 + 1}) {
+    Turn turn;
+    const auto begun = fleet.begin({.release = 1, .wait_ms = wait_ms, .supersedes = "bob"}, turn);
+    ASSERT_FALSE(begun);
+    EXPECT_TRUE(begun.error().text.ends_with(" is out of range; from 1s to 7m")) << begun.error().text;
+    EXPECT_EQ(fleet.rollout().phase, Phase::soaking);
+  }
+}
+
 TEST(Deployments, what_was_released_is_wanted_and_trusted_and_those_that_lack_it_catch_up) {
   CoreFixture fleet;
   fleet.released(1);

@@ -70,6 +70,26 @@ TEST(EvidenceWindow, is_the_wait_and_is_judged_when_its_last_second_is_there) {
   EXPECT_EQ(verdict.hosts.size(), 2U);
 }
 
+TEST(EvidenceWindow, begins_after_a_second_that_may_be_of_the_old_release_by_the_hosts_clock) {
+  Soaking fleet;
+  fleet.pass(21s);
+  fleet.report(1, 0, 0, kMany);  // what the old one logged last
+  fleet.report(1, 1, 19, 0);
+  fleet.report(2, 0, 19, 0);
+  const auto verdict = fleet.judged();
+  EXPECT_EQ(verdict.answer, judge::Answer::pass) << verdict.text;
+  EXPECT_EQ(verdict.hosts.at(0).rate_after, 0);
+}
+
+TEST(EvidenceWindow, of_a_very_short_wait_is_its_last_second) {
+  Soaking fleet;
+  fleet.state.active.at(kShop).rollout.wait = 1s;
+  fleet.pass(2s);
+  fleet.report(1, 0, 0, kMany);
+  fleet.report(2, 0, 0, kMany);
+  EXPECT_EQ(fleet.judged().answer, judge::Answer::fail);
+}
+
 TEST(EvidenceWindow, waits_for_a_late_report_no_longer_than_silence_max) {
   Soaking fleet;
   fleet.pass(24s);
@@ -82,7 +102,7 @@ TEST(EvidenceWindow, waits_for_a_late_report_no_longer_than_silence_max) {
 TEST(EvidenceWindow, after_a_restart_half_a_canary_is_no_evidence_until_it_is_back) {
   Soaking fleet;
   // One second was stored before the controller died, and it had an error more than the limit bears.
-  fleet.report(1, 0, 0, 2);
+  fleet.report(1, 1, 1, 2);
   fleet.pass(30s);
   fleet.report(2, 0, 19, 0);
   auto& active = fleet.state.active.at(kShop);

@@ -93,6 +93,19 @@ TEST(Trust, seconds_of_the_test_that_are_heard_of_late_are_no_baseline) {
   EXPECT_EQ(fixture.state.ledger.window(fixture.web(1), kShop, under_test, under_test + 1).errors, 50U);
 }
 
+TEST(Trust, begins_two_seconds_after_a_switch_whose_second_nobody_knows_exactly) {
+  UnderTest fixture;
+  const Order back = fixture.orders(fixture.abort()).at(0);
+  fixture.finish(1, back, StepResult::loaded);
+  const std::int64_t switched = second_of(fixture.now.steady);
+  fixture.now.steady += 10s;
+  Report report = report_of(switched, 50);
+  for (int i = 1; i <= 4; ++i) report.applications[0].seconds.push_back({switched + i, 1, 10});
+  fixture.say(1, report);
+  const auto baseline = fixture.state.ledger.baseline(fixture.web(1), kShop, switched + 100);
+  EXPECT_EQ(baseline, (judge::Tally{.errors = 3, .lines = 30, .seconds = 3}));
+}
+
 TEST(Trust, an_outcome_of_an_older_order_says_nothing_of_now) {
   UnderTest fixture;
   const OrderId stage{fixture.activate.id.deployment, fixture.activate.id.sequence - 1};
