@@ -79,10 +79,13 @@ struct HistoryLine {
   DeploymentId id = 0;
   ApplicationName application;
   ReleaseNumber release = 0;
-  std::string owner, message, ending, reason;
+  std::string owner, message, reason;
+  rollout::Phase phase{};    ///< finished, or where it stands
+  rollout::Ending ending{};  ///< its outcome, when it is finished
   bool force = false, rollback = false;
   std::int64_t started_wall_ms = 0, ended_wall_ms = 0;
   std::uint32_t hosts = 0, hosts_ok = 0;
+  friend bool operator==(const HistoryLine&, const HistoryLine&) = default;
 };
 
 struct KnownRelease {

@@ -143,9 +143,8 @@ std::vector<HistoryLine> StateTables::history(const ApplicationName& application
     line.release = unsigned_of(rows.getColumn(2));
     line.owner = bytes_of(rows.getColumn(3));
     line.message = bytes_of(rows.getColumn(4));
-    const auto phase = checked(rows.getColumn(13), rollout::Phase::finished);
-    line.ending = phase == rollout::Phase::finished ? name_of(checked(rows.getColumn(5), rollout::Ending::superseded))
-                                                    : name_of(phase);
+    line.phase = checked(rows.getColumn(13), rollout::Phase::finished);
+    line.ending = checked(rows.getColumn(5), rollout::Ending::superseded);
     line.reason = bytes_of(rows.getColumn(6));
     line.force = rows.getColumn(7).getInt() != 0;
     line.rollback = rows.getColumn(8).getInt() != 0;

@@ -35,6 +35,13 @@ std::string release_text(ReleaseNumber number) {
   return number == 0 ? "-" : fmt::format("r{}", number);
 }
 
+/// "taken_back" as people write it.
+std::string spaced(std::string_view name) {
+  std::string text(name);
+  std::replace(text.begin(), text.end(), '_', ' ');
+  return text;
+}
+
 std::string local_time(std::int64_t wall_ms) {
   if (wall_ms == 0) return "-";
   return fmt::format("{:%Y-%m-%d %H:%M:%S}", fmt::localtime(static_cast<std::time_t>(wall_ms / 1'000)));
@@ -228,7 +235,7 @@ OperatorEvent render_status(const ControllerState& state, const ApplicationName&
   } else if (const auto latest = state.latest.find(application); latest != state.latest.end()) {
     text += fmt::format("last: {}\n", summary(latest->second));
     json["last"] = rollout_json(latest->second);
-    json["last"]["ending"] = name_of(latest->second.ending);
+    json["last"]["outcome"] = name_of(latest->second.ending);
   }
   const auto behind = std::count_if(lines.begin(), lines.end(), [](const HostLine& line) { return !line.runs_wanted; });
   if (wanted != nullptr && !state.active.contains(application) && behind > 0) {
@@ -273,21 +280,23 @@ OperatorEvent render_hosts(const ControllerState& state, const std::vector<Pendi
 }
 
 OperatorEvent render_history(const std::vector<controller::HistoryLine>& lines, Now now) {
-  Table table{{"ID", "STARTED", "APPLICATION", "RELEASE", "BY", "ENDING", "HOSTS", "WHAT"}};
+  Table table{{"ID", "STARTED", "APPLICATION", "RELEASE", "BY", "OUTCOME", "HOSTS", "WHAT"}};
   Json json{{"event", "history"}, {"deployments", Json::array()}};
   for (const controller::HistoryLine& line : lines) {
     std::string kind = line.force ? "FORCED: " : "";
     if (line.rollback) kind = line.force ? "FORCED rollback: " : "rollback: ";
+    const bool ended = line.phase == rollout::Phase::finished;
     const std::string reason = line.reason.empty() ? "" : " [" + printable(line.reason, 120) + "]";
     table.add({std::to_string(line.id), local_time(line.started_wall_ms), line.application, release_text(line.release),
-               line.owner, line.ending, fmt::format("{}/{}", line.hosts_ok, line.hosts),
-               kind + printable(line.message, 80) + reason});
+               printable(line.owner), spaced(ended ? name_of(line.ending) : name_of(line.phase)),
+               fmt::format("{}/{}", line.hosts_ok, line.hosts), kind + printable(line.message, 80) + reason});
     json["deployments"].push_back({{"deployment", line.id},
                                    {"application", line.application},
                                    {"release", line.release},
                                    {"owner", line.owner},
                                    {"message", printable(line.message, limits::kMessageBytesKept)},
-                                   {"ending", line.ending},
+                                   {"phase", name_of(line.phase)},
+                                   {"outcome", ended ? Json(name_of(line.ending)) : Json(nullptr)},
                                    {"reason", printable(line.reason)},
                                    {"force", line.force},
                                    {"rollback", line.rollback},
@@ -350,7 +359,7 @@ OperatorEvent render_hold(const rollout::Rollout& rollout) {
 OperatorEvent render_end(const rollout::Rollout& rollout) {
   Json json = rollout_json(rollout);
   json["event"] = "done";
-  json["ending"] = name_of(rollout.ending);
+  json["outcome"] = name_of(rollout.ending);
   json["exit"] = exit_code(rollout);
   json["summary"] = printable(summary(rollout), 4'096);
   OperatorEvent event = make_event("done", printable_lines(summary(rollout)), json);
