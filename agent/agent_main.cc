@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -10,6 +9,7 @@
 #include "protocol/digest.h"
 #include "protocol/posix/files.h"
 #include "protocol/posix/key_file.h"
+#include "protocol/posix/service_log.h"
 
 namespace {
 
@@ -59,9 +59,7 @@ int print_key(const serin::agent::AgentSettings& settings) {
 }
 
 int run_daemon(const serin::agent::AgentSettings& settings) {
-  spdlog::set_pattern("%Y-%m-%d %H:%M:%S.%e %l %v");
-  spdlog::set_level(spdlog::level::from_str(settings.log_level));
-  spdlog::flush_on(spdlog::level::info);
+  serin::posix::begin_log(settings.log_level);
   auto agent = serin::agent::AgentLoop::open(settings);
   if (!agent) return fail(agent.error().text);
   agent->run();

@@ -24,11 +24,10 @@ std::vector<Effect> CommitQueue::add(Turn turn) {
   std::vector<Effect> now;
   for (Effect& effect : turn.effects) {
     const Waits rule = waits(effect);
-    if (rule == Waits::never || (rule == Waits::for_its_turn && !has_rows)) {
-      now.push_back(std::move(effect));
-    } else if (!gathered_records_.empty()) {
+    const bool at_once = rule == Waits::never || (rule == Waits::for_its_turn && !has_rows);
+    if (!at_once && !gathered_records_.empty()) {
       gathered_effects_.push_back(std::move(effect));
-    } else if (!waiting_.empty()) {
+    } else if (!at_once && !waiting_.empty()) {
       waiting_.back().second.push_back(std::move(effect));
     } else {
       now.push_back(std::move(effect));

@@ -39,6 +39,7 @@ Turn ControllerCore::start(Now now) {
   Turn turn;
   for (const auto& [name, host] : state_.roster.hosts()) turn.effect(AdmitKey{host.record.public_key, name});
   std::vector<ApplicationName> running;
+  running.reserve(state_.active.size());
   for (const auto& [application, active] : state_.active) running.push_back(application);
   for (const ApplicationName& application : running) {
     if (!state_.settings.applications.contains(application)) {

@@ -6,6 +6,7 @@
 #include "controller/controller_state.h"
 #include "controller/fleet/host_messages.h"
 #include "controller/operate/commands.h"
+#include "controller/operate/release_commands.h"
 
 namespace serin::controller {
 

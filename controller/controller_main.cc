@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -11,6 +10,7 @@
 #include "protocol/posix/files.h"
 #include "protocol/posix/folder_owner.h"
 #include "protocol/posix/link_socket.h"
+#include "protocol/posix/service_log.h"
 
 namespace {
 
@@ -64,9 +64,7 @@ int print_public_keys(const std::string& state_dir) {
 int run_daemon(const serin::controller::ControllerSettings& settings) {
   serin::posix::tune_malloc_for_bulk();
   serin::operate::ignore_children();
-  spdlog::set_pattern("%Y-%m-%d %H:%M:%S.%e %l %v");
-  spdlog::set_level(spdlog::level::from_str(settings.log_level));
-  spdlog::flush_on(spdlog::level::info);
+  serin::posix::begin_log(settings.log_level);
   if (const auto own = serin::posix::check_own_folder(settings.state_dir, "serin-controller"); !own) {
     return fail(own.error().text);
   }

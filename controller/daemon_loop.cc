@@ -8,6 +8,7 @@
 
 #include "controller/commit_queue.h"
 #include "controller/controller_core.h"
+#include "controller/operate/answers.h"
 #include "controller/operate/announce_process.h"
 #include "controller/operate/operator_socket.h"
 #include "controller/operate/render.h"
@@ -48,7 +49,7 @@ Result<posix::ClockAnchor> open_clock(StateDb& database) {
   if (!stored) return stored;
   const auto newest = database.newest_time();
   if (!newest) return std::unexpected(newest.error());
-  const posix::ClockAnchor anchor = posix::anchor_clock(*stored, *newest);
+  posix::ClockAnchor anchor = posix::anchor_clock(*stored, *newest);
   if (anchor.boot_id != stored->boot_id || anchor.offset != stored->offset) {
     if (auto kept = database.store_clock_anchor(anchor); !kept) return std::unexpected(kept.error());
   }

@@ -53,9 +53,9 @@ inline constexpr int kHighWaterMark = 1'000;           ///< messages for each pe
 inline constexpr auto kHeartbeat = 2s;
 inline constexpr auto kLease = 30s;
 inline constexpr auto kOperatorWaitMax = 366 * 24h;  ///< of --wait: sums with a clock stay far from the ends
-inline constexpr auto kReportedSecondsKept = 120s;  ///< what an agent can send again
-inline constexpr auto kLedgerFine = 600s;           ///< the controller's ring of seconds
-inline constexpr auto kLedgerCoarse = 3'600s;       ///< its ring of 10 s sums
+inline constexpr auto kReportedSecondsKept = 120s;   ///< what an agent can send again
+inline constexpr auto kLedgerFine = 600s;            ///< the controller's ring of seconds
+inline constexpr auto kLedgerCoarse = 3'600s;        ///< its ring of 10 s sums
 
 // Counting
 inline constexpr std::size_t kReadBytes = 64U << 10;          ///< one buffer for all files

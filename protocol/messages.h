@@ -6,64 +6,16 @@
 #include <variant>
 #include <vector>
 
+#include "protocol/content_messages.h"
 #include "protocol/digest.h"
+#include "protocol/host_status.h"
+#include "protocol/operator_messages.h"
 #include "protocol/release.h"
 
 /// What is said on the sockets; README.md beside this file is the specification. Plain values: wire.h turns them into
 /// bytes. Times ending in _ms are milliseconds of the sender's FleetClock unless said otherwise; seconds likewise.
 /// Unknown enumerators arrive as `unknown`.
 namespace serin {
-
-using HostName = std::string;  ///< given by the operator at accept, bound to the host's CURVE key
-using ApplicationName = std::string;
-using DeploymentId = std::uint64_t;  ///< counts from 1 over all applications; 0 means none
-
-/// Of one application on one host.
-enum class HostState : std::uint8_t { unknown, pulling, staged, switching, loaded, taken_back, broken };
-std::string_view name_of(HostState state);
-
-/// What an order asks for.
-enum class OrderAction : std::uint8_t {
-  unknown,
-  stage,     ///< pull and build the idle slot; nothing live changes
-  activate,  ///< make the release live and load it (hooks, checks); stages first when it must
-  discard,   ///< drop what was staged; the live tree stays
-};
-std::string_view name_of(OrderAction action);
-
-/// How a host step ended: exactly one of these, decided by the agent alone.
-enum class StepResult : std::uint8_t {
-  unknown,
-  staged,      ///< a stage order: everything is there and verified
-  loaded,      ///< switched, hooks and checks done
-  unchanged,   ///< failed or refused before the switch: the old release is live
-  taken_back,  ///< something failed after the switch: the agent put the link back and ran the hooks again
-  broken,      ///< that failed too (or there was nothing to go back to): for a person
-  discarded,   ///< a discard order: done
-};
-std::string_view name_of(StepResult result);
-
-/// One order's identity on one host: the same pair again is answered with the same outcome and not carried out twice;
-/// a smaller pair than the last accepted one is ignored.
-struct OrderId {
-  DeploymentId deployment = 0;
-  std::uint32_t sequence = 0;  ///< grows within the deployment for this host and application
-  friend auto operator<=>(const OrderId&, const OrderId&) = default;
-};
-
-/// What a host says of one application.
-struct ApplicationStatus {
-  ApplicationName application;
-  HostState state = HostState::unknown;
-  ReleaseNumber live_release = 0;  ///< 0: nothing live, or not Serin's
-  ObjectId live_root;
-  std::int64_t live_for_ms = 0;      ///< how long that has been loaded, as far as this run of the agent knows
-  std::vector<ReleaseNumber> slots;  ///< releases that are complete on the host
-  OrderId last_order;
-  std::string rules_hash;  ///< of the rules that count errors; only equal ones are compared
-  std::string blind;       ///< why its counts are no evidence ("cannot read /var/log/x: ..."); empty: sees all
-  friend bool operator==(const ApplicationStatus&, const ApplicationStatus&) = default;
-};
 
 // ---- agent to controller, orders socket ----
 
@@ -177,63 +129,6 @@ struct OutcomeReply {
 struct Problem {
   std::string text;
   friend bool operator==(const Problem&, const Problem&) = default;
-};
-
-// ---- content socket ----
-
-/// Asks for part of an object. What a puller has outstanding never exceeds limits::kCreditBytes.
-struct GetObject {
-  ObjectId object;
-  std::uint64_t offset = 0;
-  std::uint32_t length = 0;  ///< at most limits::kChunkBytes
-  friend bool operator==(const GetObject&, const GetObject&) = default;
-};
-/// The bytes follow as a third frame.
-struct ObjectPart {
-  ObjectId object;
-  std::uint64_t offset = 0;
-  std::uint64_t object_bytes = 0;  ///< of the whole object
-  friend bool operator==(const ObjectPart&, const ObjectPart&) = default;
-};
-enum class RefusalReason : std::uint8_t { unknown, absent, busy, invalid };
-std::string_view name_of(RefusalReason reason);
-struct ObjectRefused {
-  ObjectId object;
-  std::uint64_t offset = 0;
-  RefusalReason reason = RefusalReason::unknown;
-  std::uint32_t retry_ms = 0;
-  friend bool operator==(const ObjectRefused&, const ObjectRefused&) = default;
-};
-
-// ---- operator socket ----
-
-/// One command of the CLI. Which fields a verb reads stands in protocol/README.md.
-struct OperatorRequest {
-  std::string verb;             ///< deploy, rollback, abort, resume ("continue"), status, history, hosts, attach, ...
-  ApplicationName application;  ///< empty: the only one that is configured
-  std::vector<std::string> arguments;  ///< paths, a host's key, a release number
-  std::string message;
-  std::string sudo_user;  ///< who called sudo, as the CLI was told; advisory
-  bool force = false;
-  bool dry_run = false;
-  bool yes = false;         ///< "I was asked, or want no question"
-  bool yes_delete = false;  ///< the source may delete more than delete_limit
-  bool detach = false;
-  std::int64_t wait_ms = -1;  ///< overrides the configured wait; -1: as configured
-  std::vector<std::string> labels;
-  std::string name;  ///< for hosts accept
-  std::string cwd;   ///< the CLI's folder: relative paths are meant from here when it lies in the source
-  friend bool operator==(const OperatorRequest&, const OperatorRequest&) = default;
-};
-
-/// Answers and news for one CLI. The last one of a request has `final` set.
-struct OperatorEvent {
-  bool final = false;
-  std::int32_t exit_code = 0;  ///< of the CLI; only with final
-  std::string kind;            ///< "line", "progress", "question", "status", "history", "hosts", "error", "done", ...
-  std::string text;            ///< one or more lines for people, already safe for a terminal
-  std::string json;            ///< the same as one JSON document: what --json prints
-  friend bool operator==(const OperatorEvent&, const OperatorEvent&) = default;
 };
 
 using Message = std::variant<Hello, Heartbeat, Report, Outcome, Welcome, HeartbeatReply, Resync, Order, OutcomeReply,

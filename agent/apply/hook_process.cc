@@ -69,12 +69,13 @@ std::vector<std::string> merged_environment(const std::map<std::string, std::str
     const std::string name(text.substr(0, text.find('=')));
     if (!added.contains(name) && !is_for_the_agent_alone(name)) all.emplace_back(text);
   }
-  for (const auto& [name, value] : added) all.push_back(name + "=" + value);
+  for (const auto& [name, value] : added) all.push_back(fmt::format("{}={}", name, value));
   return all;
 }
 
 std::vector<char*> pointers_to(std::vector<std::string>& words) {
   std::vector<char*> pointers;
+  pointers.reserve(words.size() + 1);
   for (std::string& word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);
   return pointers;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "agent/apply/journal_record.h"
 #include "protocol/digest.h"
 #include "protocol/posix/files.h"
 

@@ -9,7 +9,7 @@
 namespace serin::apply {
 
 /// One application's StepJournal as a file, replaced as a whole and durable when save() returns. Layout: the 8 bytes
-/// "serinjn1", 32 bytes SHA-256 of what follows, then a msgpack map (journal_record.cc).
+/// "serinjn1", 32 bytes SHA-256 of what follows, then the record (journal_record.h).
 class JournalFile {
  public:
   explicit JournalFile(std::filesystem::path file) : file_(std::move(file)) {}
@@ -20,9 +20,5 @@ class JournalFile {
  private:
   std::filesystem::path file_;
 };
-
-/// The record's bytes, and back.
-std::string encode_journal(const StepJournal& journal);
-Result<StepJournal> decode_journal(std::string_view bytes);
 
 }  // namespace serin::apply

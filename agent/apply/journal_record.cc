@@ -1,4 +1,5 @@
-#include "agent/apply/journal_file.h"
+#include "agent/apply/journal_record.h"
+
 #include "protocol/wire_fields.h"
 
 namespace serin::apply {

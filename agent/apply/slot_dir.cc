@@ -239,7 +239,7 @@ Result<void> SlotDir::Parts::make_tree(const fs::path& folder, const ObjectId& f
 /// The tree in SLOTS_DIR/.building: over the spare when there is one, else from nothing.
 Result<void> SlotDir::Parts::make_building(const ObjectId& root) {
   const fs::path building = slots_dir / kBuilding;
-  if (auto removed = remove_tree(building); !removed) return removed;
+  if (auto cleared = remove_tree(building); !cleared) return cleared;
   ObjectId base = std::exchange(spare, {});
   if (base.is_nothing() || ::rename((slots_dir / kSpare).c_str(), building.c_str()) != 0) {
     base = {};
@@ -249,7 +249,7 @@ Result<void> SlotDir::Parts::make_building(const ObjectId& root) {
   if (made) made = shelf.sync();
   if (made) return {};
   // Removed again at the next build or start where that fails now.
-  static_cast<void>(remove_tree(building));
+  [[maybe_unused]] const auto removed = remove_tree(building);
   if (made.error().kind == ErrorKind::no_space) return made;
   const bool damaged = made.error().kind == ErrorKind::corrupt || made.error().kind == ErrorKind::not_found;
   if (base.is_nothing() && !damaged) return made;
@@ -260,7 +260,7 @@ Result<void> SlotDir::Parts::make_building(const ObjectId& root) {
 
 Result<std::string> SlotDir::build(const Release& release) {
   Parts& parts = *parts_;
-  const std::string name = release.slot_name();
+  std::string name = release.slot_name();
   if (has(release)) return name;
   const fs::path building = parts.slots_dir / kBuilding;
   if (auto made = parts.make_building(release.root); !made) return std::unexpected(made.error());
@@ -306,7 +306,7 @@ Result<void> SlotDir::discard(const std::string& name) {
 void SlotDir::Parts::drop_spare() {
   spare = {};
   // What cannot be removed now is removed before the next spare is made.
-  static_cast<void>(remove_tree(slots_dir / kSpare));
+  [[maybe_unused]] const auto removed = remove_tree(slots_dir / kSpare);
 }
 
 /// A spare that cannot be made costs the next deploy some time, nothing else.
@@ -343,6 +343,7 @@ bool SlotDir::Parts::reap() {
 void SlotDir::Parts::sweep_trees() {
   std::set<ObjectId> needed;
   std::vector<ObjectId> open;
+  open.reserve(slots.size() + 1);
   for (const Slot& slot : slots) open.push_back(slot.root);
   if (!spare.is_nothing()) open.push_back(spare);
   while (!open.empty()) {
@@ -355,7 +356,8 @@ void SlotDir::Parts::sweep_trees() {
       if (entry.kind == EntryKind::folder) open.push_back(entry.id);
     }
   }
-  static_cast<void>(shelf.keep_trees(needed));
+  // What cannot be removed now goes the next time.
+  [[maybe_unused]] const auto kept = shelf.keep_trees(needed);
 }
 
 bool SlotDir::tidy() {

@@ -23,9 +23,10 @@ std::optional<SlotRecords::Record> record_from(const std::string& name, std::str
   SlotRecords::Record record{.name = name};
   const std::size_t space = text.find(' ');
   if (space == std::string_view::npos || text.size() != space + 1 + kHexDigits + 1 || text.back() != '\n') return {};
-  const auto number = std::from_chars(text.data(), text.data() + space, record.release);
+  const char* const end = text.begin() + space;
+  const auto number = std::from_chars(text.begin(), end, record.release);
   const auto root = ObjectId::from_hex(text.substr(space + 1, kHexDigits));
-  if (number.ec != std::errc{} || number.ptr != text.data() + space || !root || root->is_nothing()) return {};
+  if (number.ec != std::errc{} || number.ptr != end || !root || root->is_nothing()) return {};
   record.root = *root;
   return record;
 }

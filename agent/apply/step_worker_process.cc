@@ -96,7 +96,7 @@ void StepWorker::carry_out(const Job& job, const std::stop_token& leaving) {
 
 void StepWorker::work(const std::stop_token& stop) {
   // An error was posted; the next order tries again.
-  static_cast<void>(open());
+  [[maybe_unused]] const auto opened = open();
   while (!stop.stop_requested()) {
     const auto job = tidy_in_ ? jobs_.wait_for(stop, *tidy_in_) : jobs_.wait(stop);
     if (job) {

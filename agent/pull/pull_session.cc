@@ -69,6 +69,15 @@ Result<void> PullSession::look_into(const Folder& folder, const Tree& tree) {
 Result<std::vector<GetObject>> PullSession::next_requests() {
   std::vector<GetObject> requests;
   if (auto walked = walk(); !walked) return std::unexpected(walked.error());
+  // First of all, so that what came early is not held for long. The credit that they gave back is still there.
+  for (; !retries_.empty(); retries_.pop_front()) {
+    const GetObject& request = retries_.front();
+    if (outstanding_ + request.length > limits::kCreditBytes || requests_ >= kRequestsMax) return requests;
+    in_flight_.at(request.object).outstanding.push_back({.offset = request.offset, .length = request.length});
+    outstanding_ += request.length;
+    ++requests_;
+    requests.push_back(request);
+  }
   while (Object* object = next_object()) {
     if (!ask_all(partly_asked_.front(), *object, requests)) break;
     partly_asked_.pop_front();
@@ -114,30 +123,24 @@ bool PullSession::ask_all(const ObjectId& id, Object& object, std::vector<GetObj
   return true;
 }
 
-/// Takes back the credit of the first request for this offset.
+/// The request that this answers.
 std::optional<PullSession::Request> PullSession::answered(Object& object, std::uint64_t offset) {
   auto& all = object.outstanding;
   const auto found = std::find_if(all.begin(), all.end(), [&](const Request& each) { return each.offset == offset; });
   if (found == all.end()) return std::nullopt;
   const Request request = *found;
   all.erase(found);
-  outstanding_ -= request.length;
   --requests_;
   return request;
-}
-
-void PullSession::ask_again(const ObjectId& id, Object& object, std::uint64_t offset) {
-  for (Request& request : object.outstanding) request.stale = request.stale || request.offset > offset;
-  object.asked = std::min(object.asked, offset);
-  if (offset == 0) object.begun = false;
-  if (std::find(partly_asked_.begin(), partly_asked_.end(), id) == partly_asked_.end()) partly_asked_.push_front(id);
 }
 
 void PullSession::retry(const ObjectId& id, std::uint64_t offset) {
   const auto found = in_flight_.find(id);
   if (found == in_flight_.end()) return;
   const auto request = answered(found->second, offset);
-  if (request && !request->stale) ask_again(id, found->second, offset);
+  if (!request) return;
+  outstanding_ -= request->length;
+  retries_.push_back({.object = id, .offset = request->offset, .length = request->length});
 }
 
 Result<void> PullSession::check_part(const Object& object, const Request& request, const ObjectPart& part,
@@ -155,15 +158,17 @@ Result<void> PullSession::check_part(const Object& object, const Request& reques
 }
 
 Result<std::vector<Action>> PullSession::on_part(const ObjectPart& part, std::string_view payload) {
+  given_.clear();
   std::vector<Action> actions;
   const auto found = in_flight_.find(part.object);
   if (found == in_flight_.end()) return actions;
   Object& object = found->second;
   const auto request = answered(object, part.offset);
-  if (!request || request->stale) return actions;
+  if (!request) return actions;
   if (auto good = check_part(object, *request, part, payload.size()); !good) return std::unexpected(good.error());
   if (part.offset != object.arrived) {
-    ask_again(part.object, object, part.offset);
+    // It stays on the credit until its turn comes.
+    object.early.emplace(part.offset, payload);
     return actions;
   }
   if (!object.size_known) {
@@ -172,18 +177,30 @@ Result<std::vector<Action>> PullSession::on_part(const ObjectPart& part, std::st
     object.asked = payload.size();
     if (object.asked < object.bytes) partly_asked_.push_front(part.object);
   }
-  object.arrived += payload.size();
-  object.hash.update(payload);
-  if (object.is_tree) {
-    object.content += payload;
-  } else {
-    actions.emplace_back(AppendFile{part.object, part.offset});
+  outstanding_ -= request->length;
+  take(part.object, object, payload, actions);
+  for (auto next = object.early.begin(); next != object.early.end() && next->first == object.arrived;) {
+    given_.push_back(std::move(next->second));
+    next = object.early.erase(next);
+    outstanding_ -= given_.back().size();
+    take(part.object, object, given_.back(), actions);
   }
   if (object.arrived == object.bytes) {
     if (auto good = check_end(part.object, object, actions); !good) return std::unexpected(good.error());
     in_flight_.erase(found);
   }
   return actions;
+}
+
+/// The object's next bytes.
+void PullSession::take(const ObjectId& id, Object& object, std::string_view bytes, std::vector<Action>& actions) {
+  object.hash.update(bytes);
+  if (object.is_tree) {
+    object.content += bytes;
+  } else {
+    actions.emplace_back(AppendFile{id, object.arrived, bytes});
+  }
+  object.arrived += bytes.size();
 }
 
 Result<void> PullSession::check_end(const ObjectId& id, Object& object, std::vector<Action>& actions) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -33,8 +34,9 @@ struct StoreTree {
 };  ///< verified
 struct AppendFile {
   ObjectId id;
-  std::uint64_t offset = 0;
-};  ///< the payload just given, to the incoming file
+  std::uint64_t offset = 0;  ///< of these bytes: the end of what was appended before
+  std::string_view bytes;    ///< valid until the next call
+};
 struct FinishFile {
   ObjectId id;
 };  ///< complete and verified
@@ -42,8 +44,8 @@ using Action = std::variant<StoreTree, AppendFile, FinishFile>;
 
 /// Decides what to request and checks what arrives: folders first, from the root down, where they differ from the live
 /// tree, then files that do not stand at the same path there. Never more than limits::kCreditBytes and kRequestsMax
-/// requests outstanding, each object once, every object hashed against its id. The parts of one object are taken in
-/// order; what was not asked for is ignored. After an error the session is over. Pure; single-threaded.
+/// requests outstanding or held because an earlier part is missing, each object once, every object hashed against its
+/// id. What was not asked for is ignored. After an error the session is over. Pure; single-threaded.
 class PullSession {
  public:
   /// `live_root`: what the host runs; nothing when it runs nothing.
@@ -54,8 +56,7 @@ class PullSession {
   /// `corrupt` when these bytes are not the object's, or break a bound; `refused` when the release breaks one. The
   /// actions are to be carried out before the next call.
   Result<std::vector<Action>> on_part(const ObjectPart& part, std::string_view payload);
-  /// A request that was refused as busy or could not be sent: next_requests() asks again, for all of the object's parts
-  /// from there on.
+  /// A request that was refused as busy or could not be sent: next_requests() asks again.
   void retry(const ObjectId& object, std::uint64_t offset);
 
   [[nodiscard]] bool done() const;
@@ -73,7 +74,6 @@ class PullSession {
   struct Request {
     std::uint64_t offset = 0;
     std::uint32_t length = 0;
-    bool stale = false;  ///< asked for again: what comes is not wanted
   };
   struct Object {
     bool is_tree = false;
@@ -81,8 +81,9 @@ class PullSession {
     bool size_known = false;
     bool begun = false;  ///< something was asked for, so that an empty object is asked for once
     std::uint64_t asked = 0, arrived = 0;
-    std::deque<Request> outstanding;
-    std::string content;  ///< of a folder
+    std::vector<Request> outstanding;
+    std::map<std::uint64_t, std::string> early;  ///< parts that came while an earlier one had been refused
+    std::string content;                         ///< of a folder
     Sha256 hash;
   };
 
@@ -91,7 +92,7 @@ class PullSession {
   Object* next_object();
   bool ask_all(const ObjectId& id, Object& object, std::vector<GetObject>& requests);
   std::optional<Request> answered(Object& object, std::uint64_t offset);
-  void ask_again(const ObjectId& id, Object& object, std::uint64_t offset);
+  void take(const ObjectId& id, Object& object, std::string_view bytes, std::vector<Action>& actions);
   Result<void> check_part(const Object& object, const Request& request, const ObjectPart& part,
                           std::size_t bytes) const;
   Result<void> check_end(const ObjectId& id, Object& object, std::vector<Action>& actions);
@@ -104,6 +105,8 @@ class PullSession {
   std::set<ObjectId> known_files_;
   std::map<ObjectId, Object> in_flight_;
   std::deque<ObjectId> partly_asked_;  ///< in flight; the first one is next
+  std::deque<GetObject> retries_;
+  std::deque<std::string> given_;  ///< early parts that the last actions show
   std::uint64_t outstanding_ = 0, bytes_missing_ = 0, files_missing_ = 0;
   std::size_t requests_ = 0;  ///< outstanding
   std::size_t entries_ = 0;

@@ -111,25 +111,25 @@ class Pull {
     result_.bytes += payload.size();
     if (!actions->empty()) last_progress_ = posix::boot_time();
     for (const Action& action : *actions) {
-      if (auto done = std::visit([&](const auto& value) { return act(value, payload); }, action); !done) return done;
+      if (auto done = std::visit([&](const auto& value) { return act(value); }, action); !done) return done;
     }
     return {};
   }
 
-  Result<void> act(const StoreTree& tree, std::string_view /*payload*/) {
+  Result<void> act(const StoreTree& tree) {
     ++result_.objects;
     return slots_.put_tree(tree.id, tree.bytes);
   }
-  Result<void> act(const AppendFile& append, std::string_view payload) {
+  Result<void> act(const AppendFile& append) {
     auto file = files_.find(append.id);
     if (file == files_.end()) {
       auto opened = slots_.begin_incoming(append.id);
       if (!opened) return std::unexpected(opened.error());
       file = files_.emplace(append.id, std::move(*opened)).first;
     }
-    return posix::write_all(file->second.get(), payload, "an incoming object");
+    return posix::write_all(file->second.get(), append.bytes, "an incoming object");
   }
-  Result<void> act(const FinishFile& finish, std::string_view /*payload*/) {
+  Result<void> act(const FinishFile& finish) {
     ++result_.objects;
     files_.erase(finish.id);
     return slots_.finish_incoming(finish.id);

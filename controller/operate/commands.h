@@ -25,18 +25,7 @@ void take_request(controller::ControllerState& state, const controller::Client& 
                   const OperatorRequest& request, const std::vector<PendingKey>& pending, Now now,
                   controller::Turn& turn);
 
-/// The build that a deploy asked for has ended.
-void take_build(controller::ControllerState& state, const ApplicationName& application,
-                const Result<release::BuildResult>& result, Now now, controller::Turn& turn);
-
 /// The CLI is gone: its deployments go on without it.
 void drop_client(controller::ControllerState& state, const std::string& connection);
-
-// Events
-OperatorEvent line_event(const std::string& text);
-OperatorEvent error_event(const std::string& text, int exit_code);
-OperatorEvent done_event(const std::string& text, int exit_code);
-/// Tells the CLI which deployment is its own: `text` is the number.
-OperatorEvent begun_event(DeploymentId deployment);
 
 }  // namespace serin::operate

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "controller/operate/answers.h"
 #include "controller/rollout/deployments.h"
 #include "protocol/limits.h"
 #include "protocol/text.h"
@@ -15,15 +16,9 @@ namespace {
 
 using controller::Client;
 using controller::ControllerState;
-using controller::TellClient;
 using controller::Turn;
 
 constexpr std::size_t kKeyDigitsMin = 8;
-constexpr int kRefused = 5;
-
-void tell(Turn& turn, const Client& client, OperatorEvent event) {
-  turn.effect(TellClient{client, std::move(event)});
-}
 
 /// The key that the operator means: all 64 digits, or the first ones of a key that is pending.
 Result<std::string> find_key(const std::string& typed, const std::vector<PendingKey>& pending) {

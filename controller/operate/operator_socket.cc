@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <charconv>
 
+#include "controller/operate/answers.h"
 #include "controller/operate/render.h"
 #include "protocol/limits.h"
 #include "protocol/posix/files.h"

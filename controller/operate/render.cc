@@ -108,8 +108,8 @@ std::string error_rate_text(const HostLine& line) {
 std::string host_table(const std::vector<HostLine>& lines) {
   Table table{{"HOST", "GROUP", "STATE", "RELEASE", "SEEN", "ERRORS/S", "NOTE"}};
   for (const HostLine& line : lines) {
-    std::string state = line.state;
-    if (line.presence != "connected") state = line.presence + (line.state == "unknown" ? "" : " (" + line.state + ")");
+    std::string state = spaced(line.state);
+    if (line.presence != "connected") state = line.presence + (line.state == "unknown" ? "" : " (" + state + ")");
     table.add({line.name, line.group, state, release_text(line.release), line.seen ? age_text(*line.seen) : "never",
                error_rate_text(line), line.note});
   }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "controller/operate/answers.h"
 #include "controller/operate/render.h"
 #include "controller/rollout/evidence_window.h"
 #include "protocol/limits.h"

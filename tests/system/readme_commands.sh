@@ -10,7 +10,7 @@ elsewhere() {
     'tests/run'*) echo "the run that this test is part of" ;;
     'packaging/build-packages'* | 'cmake '*) echo "packaging/demo and tests/run, which begin with it" ;;
     'SERIN_BIN='*one_file_deploy.sh) echo "tests/bench: run by hand for the numbers below it" ;;
-    'systemd-sysusers'* | 'systemctl '* | 'cp /usr/share/doc/'*) echo "tests/system/units_in_container.sh" ;;
+    'systemd-sysusers'* | 'systemctl '* | 'install -D -m 644 /usr/share/doc/'*) echo "tests/system/units_in_container.sh" ;;
     *) return 1 ;;
   esac
 }
@@ -32,6 +32,7 @@ done
 printf '#!/bin/sh\nif [ "$1 $2" = "config check" ]; then exec "%s/serin" config check "%s"; fi\nexec "%s/serin" --run-dir "%s" "$@"\n' \
   "$SERIN_BIN" "$FLEET/controller.toml" "$SERIN_BIN" "$FLEET/run" >"$FLEET/bin/serin"
 chmod +x "$FLEET"/bin/*
+unset -f serin # the one on the PATH does the same, and what the README says of configuration
 PATH=$FLEET/bin:$PATH
 
 # web-01 calls without being admitted, as in the README; the others are in hosts.txt.

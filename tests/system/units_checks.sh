@@ -67,7 +67,9 @@ denials() { journalctl -q --no-pager -b -u "$1" | grep -E 'Operation not permitt
   grep -v /usr/local/www; }
 
 write_configuration() {
-  mkdir -p /etc/serin /srv/staging/shop /srv/shop /var/log/shop /home/alice/site /etc/site /usr/local/www /tmp/conf
+  expect "the sample goes where the manual says" install -D -m 644 /usr/share/doc/serin/controller.toml /etc/serin/controller.toml
+  expect "and is good" serin config check
+  mkdir -p /srv/staging/shop /srv/shop /var/log/shop /home/alice/site /etc/site /usr/local/www /tmp/conf
   cat >/etc/serin/controller.toml <<'EOF'
 listen = "127.0.0.1"
 announce = ["/usr/local/bin/tell"]
@@ -174,6 +176,8 @@ who_may() {
   expect "it is the operator's deployment" says '"owner":"alice"' as alice 'serin history --json'
   expect "root deploys" serin deploy -a home --force -m "from a home folder"
   expect "that is root's" says '"owner":"root"' as alice 'serin history --json'
+  expect "the journal knows what is an error" says "/usr/local/www/current.slots" journalctl -q -b -p err -o cat -u serin-agent
+  expect "and only that" not says "connected" journalctl -q -b -p err -o cat -u serin-agent
   expect "a live path in /etc works" is home cat /etc/site/current/page
   expect "a source in /tmp is seen, a live path in /usr is refused by name" says \
     "/usr/local/www/current.slots" as alice 'serin deploy -a tmp --force -m "into /usr"'
@@ -190,8 +194,25 @@ what_a_release_is() {
   expect "errors are counted" eventually says '"errors_per_second":3.0' as alice 'serin status -a shop --json'
 }
 
+# short_watchdog UNIT…: a watchdog that the checks can wait for; normal_watchdog UNIT…: the unit's own again.
+short_watchdog() {
+  local unit
+  for unit; do
+    mkdir -p "/run/systemd/system/$unit.service.d"
+    printf '[Service]\nWatchdogSec=2\nTimeoutAbortSec=5\n' >"/run/systemd/system/$unit.service.d/short.conf"
+  done
+  systemctl daemon-reload && systemctl restart "$@"
+}
+normal_watchdog() {
+  local unit
+  for unit; do rm -r "/run/systemd/system/$unit.service.d"; done
+  systemctl daemon-reload && systemctl restart "$@"
+}
+
 restarts() {
   local pid
+  short_watchdog serin-agent
+  eventually connected
   release two
   touch /srv/shop/slow && : >/srv/shop/hooks
   as alice 'serin deploy -a shop --force --detach -m second'
@@ -199,10 +220,11 @@ restarts() {
   pid=$(main_pid serin-agent)
   expect "the agent restarts in the middle of it" systemctl restart serin-agent
   expect "it waited for the hook's end" is "begin 2 end 2" hooks
-  expect "no watchdog took that for a hang" not says watchdog journalctl -q -b -u serin-agent
+  expect "no watchdog took that for a hang" not says Watchdog journalctl -q -b -u serin-agent
   expect "it is another process" is_other_pid serin-agent "$pid"
   expect "the deployment ends" eventually nothing_runs
   expect "as released" says "released r2 on 1 of 1 hosts" as alice 'serin attach -a shop'
+  normal_watchdog serin-agent
   pid=$(main_pid serin-controller)
   rm /srv/shop/slow
   expect "the controller restarts" systemctl restart serin-controller
@@ -233,11 +255,7 @@ kills() {
 
 watchdog() {
   local unit pid restarts
-  for unit in serin-controller serin-agent; do
-    mkdir -p "/run/systemd/system/$unit.service.d"
-    printf '[Service]\nWatchdogSec=2\nTimeoutAbortSec=5\n' >"/run/systemd/system/$unit.service.d/short.conf"
-  done
-  systemctl daemon-reload && systemctl restart serin-controller serin-agent
+  short_watchdog serin-controller serin-agent
   eventually connected
   for unit in serin-controller serin-agent; do
     pid=$(main_pid "$unit") restarts=$(property "$unit" NRestarts)
@@ -246,9 +264,8 @@ watchdog() {
     kill -STOP "$pid"
     expect "$unit that hangs is started again" eventually is_other_pid "$unit" "$pid"
     expect "by the watchdog" says "Watchdog timeout" journalctl -q -b -u "$unit"
-    rm -r "/run/systemd/system/$unit.service.d"
   done
-  systemctl daemon-reload && systemctl restart serin-controller serin-agent
+  normal_watchdog serin-controller serin-agent
   expect "both are back" eventually connected
 }
 

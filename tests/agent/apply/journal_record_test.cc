@@ -1,6 +1,7 @@
+#include "agent/apply/journal_record.h"
+
 #include <gtest/gtest.h>
 
-#include "agent/apply/journal_file.h"
 #include "tests/agent/apply/sample_journal.h"
 
 namespace serin::apply {

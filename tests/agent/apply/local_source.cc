@@ -9,7 +9,6 @@ namespace {
 /// Carries out what the session asks for.
 struct Keeper {
   SlotDir& slots;
-  std::string_view payload;
   std::map<ObjectId, posix::UniqueFd>& files;
   Result<void> operator()(const pull::StoreTree& tree) const { return slots.put_tree(tree.id, tree.bytes); }
   Result<void> operator()(const pull::AppendFile& part) const {
@@ -18,7 +17,7 @@ struct Keeper {
       if (!opened) return std::unexpected(opened.error());
       files.emplace(part.id, std::move(*opened));
     }
-    return posix::write_all(files.at(part.id).get(), payload, "incoming");
+    return posix::write_all(files.at(part.id).get(), part.bytes, "incoming");
   }
   Result<void> operator()(const pull::FinishFile& file) const {
     files.erase(file.id);
@@ -47,7 +46,7 @@ Result<PullResult> LocalSource::pull(const Release& release, SlotDir& slots) {
       if (!actions) return std::unexpected(actions.error());
       result.bytes += payload.size();
       for (const auto& action : *actions) {
-        if (auto done = std::visit(Keeper{slots, payload, files}, action); !done) return std::unexpected(done.error());
+        if (auto done = std::visit(Keeper{slots, files}, action); !done) return std::unexpected(done.error());
       }
     }
   }

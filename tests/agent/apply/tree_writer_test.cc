@@ -133,6 +133,7 @@ TEST_F(TreeWriterTest, syncs_few_changes_and_many) {
   put_source("x");
   for (const int count : {4, 200}) {
     std::vector<PathChange> changes;
+    changes.reserve(200);
     for (int i = 0; i < count; ++i) changes.push_back(added(std::to_string(count * 1'000 + i), entry_of("x")));
     EXPECT_TRUE(apply(changes, FileSource::How::copy)) << count;
   }

@@ -75,7 +75,7 @@ class Fixture {
       if (const auto* tree = std::get_if<StoreTree>(&action)) trees[tree->id] = tree->bytes;
       if (const auto* append = std::get_if<AppendFile>(&action)) {
         ASSERT_EQ(append->offset, incoming[append->id].size()) << "without a hole";
-        incoming[append->id] += bytes;
+        incoming[append->id] += append->bytes;
       }
       if (const auto* done = std::get_if<FinishFile>(&action)) {
         ASSERT_EQ(digest_of(incoming[done->id]), done->id);
@@ -127,6 +127,7 @@ TEST(PullSession, asks_for_folders_first_and_from_the_root_down) {
   Fixture pull({{"a", file("1")}, {"b/c/d", file("2")}}, {}, false);
   pull.run();
   std::vector<bool> is_tree;
+  is_tree.reserve(pull.asked.size());
   for (const GetObject& request : pull.asked) is_tree.push_back(pull.wanted_.is_tree.at(request.object));
   EXPECT_EQ(is_tree, (std::vector{true, true, true, false, false}));
   EXPECT_EQ(pull.asked.front().object, pull.wanted_.root);
@@ -254,7 +255,7 @@ TEST(PullSession, tells_what_is_still_to_come_once_the_folders_are_known) {
   EXPECT_EQ(pull.session->files_missing(), 0U);
 }
 
-TEST(PullSession, a_refused_request_is_asked_for_again_and_the_rest_of_the_object_with_it) {
+TEST(PullSession, a_refused_request_is_asked_for_again_and_what_came_meanwhile_is_kept) {
   const std::string large = bytes(4 * kChunk);
   for (const std::size_t refused : {0U, 1U, 2U, 3U}) {
     Fixture pull({{"a", file(large)}}, {}, false);
@@ -274,6 +275,7 @@ TEST(PullSession, a_refused_request_is_asked_for_again_and_the_rest_of_the_objec
     }
     pull.run();
     EXPECT_EQ(pull.incoming.at(digest_of(large)), large) << refused;
+    EXPECT_EQ(pull.times_asked(digest_of(large)), 5U);
   }
 }
 

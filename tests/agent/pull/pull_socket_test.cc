@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <set>
 #include <thread>
 
 #include "protocol/limits.h"
@@ -122,9 +123,10 @@ TEST_F(PullSocket, brings_a_release_into_the_slots) {
 }
 
 TEST_F(PullSocket, asks_again_where_the_source_was_busy) {
-  int requests = 0;
+  std::set<std::pair<ObjectId, std::uint64_t>> seen;
   const auto pulled = pull([&](const GetObject& request) {
-    return ++requests % 3 == 0 ? refuse(request, RefusalReason::busy) : part_of(request);
+    return seen.emplace(request.object, request.offset).second ? refuse(request, RefusalReason::busy)
+                                                               : part_of(request);
   });
   ASSERT_TRUE(pulled) << pulled.error().text;
   EXPECT_EQ(built(), "");

@@ -68,7 +68,8 @@ TEST_F(ContentSocketTest, an_offset_beyond_the_end_is_invalid) {
   const ObjectId id = put("0123456789");
   Puller host = puller();
   EXPECT_EQ(std::get<ObjectRefused>(host.get(id, 11).message), refused(id, 11, RefusalReason::invalid));
-  EXPECT_EQ(std::get<ObjectRefused>(host.get(id, UINT64_MAX).message), refused(id, UINT64_MAX, RefusalReason::invalid));
+  EXPECT_EQ(std::get<ObjectRefused>(host.get(id, limits::kObjectBytesMax).message),
+            refused(id, limits::kObjectBytesMax, RefusalReason::invalid));
   EXPECT_EQ(host.get(id, 10).payload, "") << "its end is no mistake";
 }
 

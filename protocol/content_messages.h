@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "protocol/digest.h"
+
+/// What is said on the content socket: objects by hash, and nothing else. See messages.h.
+namespace serin {
+
+/// Asks for part of an object. What a puller has outstanding never exceeds limits::kCreditBytes.
+struct GetObject {
+  ObjectId object;
+  std::uint64_t offset = 0;
+  std::uint32_t length = 0;  ///< at most limits::kChunkBytes
+  friend bool operator==(const GetObject&, const GetObject&) = default;
+};
+/// The bytes follow as a third frame.
+struct ObjectPart {
+  ObjectId object;
+  std::uint64_t offset = 0;
+  std::uint64_t object_bytes = 0;  ///< of the whole object
+  friend bool operator==(const ObjectPart&, const ObjectPart&) = default;
+};
+enum class RefusalReason : std::uint8_t { unknown, absent, busy, invalid };
+std::string_view name_of(RefusalReason reason);
+struct ObjectRefused {
+  ObjectId object;
+  std::uint64_t offset = 0;
+  RefusalReason reason = RefusalReason::unknown;
+  std::uint32_t retry_ms = 0;
+  friend bool operator==(const ObjectRefused&, const ObjectRefused&) = default;
+};
+
+}  // namespace serin

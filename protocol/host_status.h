@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/digest.h"
+#include "protocol/release.h"
+
+/// Names, and where a host and one of its applications stand: what several messages carry. See messages.h.
+namespace serin {
+
+using HostName = std::string;  ///< given by the operator at accept, bound to the host's CURVE key
+using ApplicationName = std::string;
+using DeploymentId = std::uint64_t;  ///< counts from 1 over all applications; 0 means none
+
+/// Of one application on one host.
+enum class HostState : std::uint8_t { unknown, pulling, staged, switching, loaded, taken_back, broken };
+std::string_view name_of(HostState state);
+
+/// What an order asks for.
+enum class OrderAction : std::uint8_t {
+  unknown,
+  stage,     ///< pull and build the idle slot; nothing live changes
+  activate,  ///< make the release live and load it (hooks, checks); stages first when it must
+  discard,   ///< drop what was staged; the live tree stays
+};
+std::string_view name_of(OrderAction action);
+
+/// How a host step ended: exactly one of these, decided by the agent alone.
+enum class StepResult : std::uint8_t {
+  unknown,
+  staged,      ///< a stage order: everything is there and verified
+  loaded,      ///< switched, hooks and checks done
+  unchanged,   ///< failed or refused before the switch: the old release is live
+  taken_back,  ///< something failed after the switch: the agent put the link back and ran the hooks again
+  broken,      ///< that failed too (or there was nothing to go back to): for a person
+  discarded,   ///< a discard order: done
+};
+std::string_view name_of(StepResult result);
+
+/// One order's identity on one host: the same pair again is answered with the same outcome and not carried out twice;
+/// a smaller pair than the last accepted one is ignored.
+struct OrderId {
+  DeploymentId deployment = 0;
+  std::uint32_t sequence = 0;  ///< grows within the deployment for this host and application
+  friend auto operator<=>(const OrderId&, const OrderId&) = default;
+};
+
+/// What a host says of one application.
+struct ApplicationStatus {
+  ApplicationName application;
+  HostState state = HostState::unknown;
+  ReleaseNumber live_release = 0;  ///< 0: nothing live, or not Serin's
+  ObjectId live_root;
+  std::int64_t live_for_ms = 0;      ///< how long that has been loaded, as far as this run of the agent knows
+  std::vector<ReleaseNumber> slots;  ///< releases that are complete on the host
+  OrderId last_order;
+  std::string rules_hash;  ///< of the rules that count errors; only equal ones are compared
+  std::string blind;       ///< why its counts are no evidence ("cannot read /var/log/x: ..."); empty: sees all
+  friend bool operator==(const ApplicationStatus&, const ApplicationStatus&) = default;
+};
+
+}  // namespace serin
