@@ -8,8 +8,8 @@
 
 #include "controller/commit_queue.h"
 #include "controller/controller_core.h"
-#include "controller/operate/answers.h"
 #include "controller/operate/announce_process.h"
+#include "controller/operate/answers.h"
 #include "controller/operate/operator_socket.h"
 #include "controller/operate/render.h"
 #include "controller/publish/content_socket.h"

@@ -139,18 +139,19 @@ struct ContentSocket::Parts {
       objects.forget(request.get.object);
       return refuse(request, RefusalReason::absent);
     }
+    bytes += length;  // before the peer can know that it has them
     const auto sent = socket.send(
         request.connection,
         answer(request.id,
                ObjectPart{.object = request.get.object, .offset = request.get.offset, .object_bytes = size}),
         {buffer.data(), length});
+    if (sent != posix::Sent::yes) bytes -= length;
     if (sent == posix::Sent::peer_gone) queue.forget(request.connection);
     if (sent == posix::Sent::queue_full) {
       if (request.again) full_again = std::min(2 * full_again, kFullAgainMax);
       return queue.put_back(std::move(request));
     }
     if (sent != posix::Sent::yes) return;
-    bytes += length;
     if (request.again) full_again = kFullAgainMin;
   }
 
