@@ -25,7 +25,8 @@ class ControllerCore {
   Turn on_built(const ApplicationName& application, const Result<release::BuildResult>& result, Now now);
   Turn on_tick(Now now);
   void on_client_gone(const std::string& connection);
-  /// The database refuses to store: deploys are refused and rollouts stand still until the text is empty again.
+  /// The database refuses to store: deploys are refused, and neither time nor the judge moves a rollout until the text
+  /// is empty again. What hosts say is taken in; what follows from it waits for its rows (commit_queue.h).
   void set_read_only(std::string why);
   /// The disk is nearly full: deploys are refused, what runs goes on with what is left; empty: there is space.
   void set_low_space(std::string why);

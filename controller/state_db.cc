@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 
 #include "controller/state_tables_db.h"
+#include "protocol/text.h"
 
 namespace serin::controller {
 
@@ -67,9 +68,16 @@ struct StateDb::Parts {
   SQLite::Database database;
   std::unique_ptr<StateTables> tables;
 
+  /// A read that stays open keeps SQLite from emptying its log, which then grows with every commit.
+  struct ReadsEnd {
+    StateTables& tables;
+    ~ReadsEnd() { tables.end_reads(); }
+  };
+
   /// Runs what may throw, as a result.
   template <class Do>
   auto guarded(const Do& work) -> Result<decltype(work())> {
+    const ReadsEnd reads_end{*tables};
     try {
       if constexpr (std::is_void_v<decltype(work())>) {
         work();
@@ -95,6 +103,11 @@ Result<StateDb> StateDb::open(const std::filesystem::path& file) {
   try {
     auto parts = std::make_unique<Parts>(file.string());
     SQLite::Database& database = parts->database;
+    // SQLite opens a file that it may not write for reading, without a word.
+    if (::sqlite3_db_readonly(database.getHandle(), "main") == 1) {
+      return failure(ErrorKind::refused, fmt::format("database {}: it may only be read: {}", file.string(),
+                                                     remedy_for(ErrorKind::refused)));
+    }
     const int application = database.execAndGet("PRAGMA application_id").getInt();
     const int version = database.execAndGet("PRAGMA user_version").getInt();
     const bool empty = database.execAndGet("SELECT count(*) FROM sqlite_schema").getInt() == 0;
@@ -118,8 +131,8 @@ Result<StateDb> StateDb::open(const std::filesystem::path& file) {
       database.exec(fmt::format("PRAGMA application_id={}; PRAGMA user_version={}", kApplicationId, kSchemaVersion));
       transaction.commit();
     } else if (const std::string check = database.execAndGet("PRAGMA quick_check(1)").getString(); check != "ok") {
-      return failure(ErrorKind::corrupt,
-                     fmt::format("database {}: {}: {}", file.string(), check, remedy_for(ErrorKind::corrupt)));
+      return failure(ErrorKind::corrupt, fmt::format("database {}: {}: {}", file.string(), printable(check),
+                                                     remedy_for(ErrorKind::corrupt)));
     }
     parts->tables = std::make_unique<StateTables>(database);
     return StateDb(std::move(parts));

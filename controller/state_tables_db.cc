@@ -50,6 +50,10 @@ SQLite::Statement& StateTables::prepared(const char* sql) {
   return found->second;
 }
 
+void StateTables::end_reads() noexcept {
+  for (auto& [sql, statement] : statements_) static_cast<void>(statement.tryReset());
+}
+
 void StateTables::store(const Record& record) {
   std::visit([this](const auto& row) { put(row); }, record);
 }
@@ -121,6 +125,17 @@ void StateTables::put(const StoreDeployment& row) {
   if (rollout.phase == rollout::Phase::finished) prune_samples();
 }
 
+std::int64_t StateTables::next_position(DeploymentId deployment) {
+  // Counted once for each plan. After a transaction that failed there is a hole: only their order matters.
+  if (positions_.deployment != deployment) {
+    auto& count = prepared("SELECT count(*) FROM plan_host WHERE deployment=?");
+    count.bind(1, number(deployment));
+    count.executeStep();
+    positions_ = {.deployment = deployment, .next = count.getColumn(0).getInt64()};
+  }
+  return positions_.next++;
+}
+
 void StateTables::put(const StorePlanHost& row) {
   const rollout::PlanHost& host = row.host;
   auto& before = prepared("SELECT step FROM plan_host WHERE deployment=? AND host=?");
@@ -131,8 +146,7 @@ void StateTables::put(const StorePlanHost& row) {
   before.tryReset();
 
   auto& insert = prepared(
-      "INSERT INTO plan_host VALUES(?1,(SELECT count(*) FROM plan_host WHERE "
-      "deployment=?1),?2,?3,?4,?5,?6,?7,?8,?9,?10,?11) "
+      "INSERT INTO plan_host VALUES(?1,?12,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11) "
       "ON CONFLICT DO UPDATE SET stage=?3, former=?4, step=?5, sequence=?6, ordered=?7, touched=?8, ordered_at_ms=?9, "
       "loaded_at_ms=?10, detail=?11");
   insert.bind(1, number(row.deployment));
@@ -146,6 +160,7 @@ void StateTables::put(const StorePlanHost& row) {
   insert.bind(9, ms_of(host.ordered_at));
   if (host.loaded_at) insert.bind(10, ms_of(*host.loaded_at));
   bind_bytes(insert, 11, host.detail);
+  insert.bind(12, known ? 0 : next_position(row.deployment));
   insert.exec();
   if (!moved) return;
   auto& line = prepared("INSERT INTO timeline VALUES(?,?,?,?,?,?)");

@@ -23,6 +23,8 @@ class StateTables {
   posix::ClockAnchor clock_anchor();
   void store_clock_anchor(const posix::ClockAnchor& anchor);
   SteadyTime newest_time();
+  /// After each use: no statement goes on reading. Never throws.
+  void end_reads() noexcept;
 
  private:
   void put(const StoreHost& row);
@@ -36,6 +38,8 @@ class StateTables {
   void put(const StoreSamples& row);
   void put(const StoreAction& row);
   void prune_samples();
+  /// Of a host that is new in the plan.
+  std::int64_t next_position(DeploymentId deployment);
 
   void load_hosts(StoredState& state);
   void load_releases(StoredState& state);
@@ -50,6 +54,10 @@ class StateTables {
 
   SQLite::Database& database_;
   std::map<const char*, SQLite::Statement> statements_;
+  struct {
+    DeploymentId deployment = 0;
+    std::int64_t next = 0;
+  } positions_;
 };
 
 /// The parts of a rollout that are stored as one JSON document: settings, stages, verdict.

@@ -27,7 +27,12 @@ Result<void> announce(const std::vector<std::string>& argv, const std::string& k
   sigset_t none;
   sigemptyset(&none);
   posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK);
+  // What a process ignores, its children ignore: a hook that waits for its own children needs SIGCHLD.
+  sigset_t defaults;
+  sigemptyset(&defaults);
+  for (const int signal : {SIGCHLD, SIGPIPE, SIGINT, SIGTERM, SIGHUP}) sigaddset(&defaults, signal);
+  posix_spawnattr_setsigdefault(&attributes, &defaults);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
   pid_t child = 0;
   const int error = ::posix_spawn(&child, words.front().c_str(), &files, &attributes, pointers.data(), environ);
   posix_spawnattr_destroy(&attributes);

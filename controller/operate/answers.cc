@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <charconv>
+
 #include "controller/operate/render.h"
 #include "protocol/text.h"
 
@@ -11,6 +14,37 @@ using controller::Client;
 using controller::ControllerState;
 using controller::TellClient;
 using controller::Turn;
+
+int exit_code_of(const Error& error) {
+  switch (error.kind) {
+    case ErrorKind::invalid:
+      return kUsage;
+    case ErrorKind::refused:
+    case ErrorKind::busy:
+      return kRefused;
+    case ErrorKind::not_found:
+    case ErrorKind::corrupt:
+    case ErrorKind::no_space:
+    case ErrorKind::io:
+    case ErrorKind::unsupported:
+      break;
+  }
+  return kError;
+}
+
+std::optional<std::uint64_t> whole_number(std::string_view text) {
+  std::uint64_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, number);
+  if (read.ec != std::errc{} || read.ptr != end) return std::nullopt;
+  return number;
+}
+
+std::string words_of(std::string_view name) {
+  std::string words(name);
+  std::replace(words.begin(), words.end(), '_', ' ');
+  return words;
+}
 
 void tell(Turn& turn, const Client& client, OperatorEvent event) {
   turn.effect(TellClient{client, std::move(event)});
@@ -23,7 +57,6 @@ std::string owner_of(const Caller& caller, const OperatorRequest& request) {
   return caller.name;
 }
 
-/// What holds the application now; empty: nothing.
 std::string lock_text(const ControllerState& state, const ApplicationName& application, Now now) {
   if (const auto build = state.building.find(application); build != state.building.end()) {
     return fmt::format("{} is building a release of {} (begun {})", build->second.owner, application,
@@ -33,7 +66,7 @@ std::string lock_text(const ControllerState& state, const ApplicationName& appli
   if (active == state.active.end()) return {};
   const rollout::Rollout& rollout = active->second.rollout;
   return fmt::format("{}'s deployment of {} r{} is {} (for {}, started {}): {}", rollout.owner, application,
-                     rollout.release, name_of(rollout.phase),
+                     rollout.release, words_of(name_of(rollout.phase)),
                      duration_text(std::chrono::floor<std::chrono::seconds>(now.steady - rollout.phase_since)),
                      ago_text(now.wall - rollout.started_wall), printable(rollout.message, 120));
 }

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "controller/controller_state.h"
 #include "controller/operate/commands.h"
@@ -13,6 +16,9 @@ inline constexpr int kError = 1;
 inline constexpr int kUsage = 2;
 inline constexpr int kRefused = 5;
 
+/// Wrong words are a usage error, what a rule forbids is refused, all else is an error.
+int exit_code_of(const Error& error);
+
 void tell(controller::Turn& turn, const controller::Client& client, OperatorEvent event);
 
 OperatorEvent line_event(const std::string& text);
@@ -20,6 +26,11 @@ OperatorEvent error_event(const std::string& text, int exit_code);
 OperatorEvent done_event(const std::string& text, int exit_code);
 /// Tells the CLI which deployment is its own: `text` is the number.
 OperatorEvent begun_event(DeploymentId deployment);
+
+/// "12" and nothing else.
+std::optional<std::uint64_t> whole_number(std::string_view text);
+/// "going back" of "going_back".
+std::string words_of(std::string_view name);
 
 /// Who is named as the owner: the login name, or who called sudo.
 std::string owner_of(const Caller& caller, const OperatorRequest& request);

@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "controller/operate/answers.h"
 #include "controller/operate/host_commands.h"
@@ -23,6 +22,8 @@ using controller::ControllerState;
 using controller::Turn;
 
 constexpr std::uint32_t kOverflowUid = 65534;
+constexpr std::uint64_t kHistoryLines = 20;
+constexpr std::uint64_t kHistoryLinesMax = 1'000;
 
 /// The application that the operator means.
 Result<ApplicationName> choose_application(const ControllerState& state, const ApplicationName& asked) {
@@ -41,15 +42,57 @@ Result<ApplicationName> choose_application(const ControllerState& state, const A
                                                    fmt::join(names, ", ")));
 }
 
+/// The build that an abort means, or nothing: the operator's own one (Ctrl-C), else any that is to be deployed. A dry
+/// run of somebody hides no deployment that runs.
+controller::PendingBuild* build_to_abort(ControllerState& state, const Client& client,
+                                         const ApplicationName& application) {
+  const auto found = state.building.find(application);
+  if (found == state.building.end()) return nullptr;
+  const bool own = found->second.client.connection == client.connection;
+  const bool meant = own || !found->second.request.dry_run || !state.active.contains(application);
+  return meant ? &found->second : nullptr;
+}
+
+/// True when the operator names a deployment that is not the running one, and was told so.
+bool means_another(const OperatorRequest& request, const ControllerState& state, const Client& client,
+                   const ApplicationName& application, Turn& turn) {
+  if (request.arguments.empty()) return false;
+  const auto asked = whole_number(request.arguments.front());
+  const auto active = state.active.find(application);
+  if (!asked) {
+    tell(turn, client,
+         error_event(fmt::format("'{}' is no deployment: give a number as `serin history` shows it",
+                                 printable(request.arguments.front(), 40)),
+                     kUsage));
+    return true;
+  }
+  if (active != state.active.end() && active->second.rollout.id == *asked) return false;
+  tell(turn, client,
+       error_event(
+           fmt::format("deployment {} of {} does not run any more: `serin history` tells its end", *asked, application),
+           kError));
+  return true;
+}
+
+void abort_build(ControllerState& state, controller::PendingBuild& build, const ApplicationName& application,
+                 const Client& client, const std::string& owner, Turn& turn) {
+  build.cancelled_by = owner;
+  std::string text = "aborted: nothing of it will be sent to any host";
+  if (const auto active = state.active.find(application); active != state.active.end()) {
+    text += fmt::format("; deployment {}, which it was to end, goes on ({})", active->second.rollout.id,
+                        words_of(name_of(active->second.rollout.phase)));
+  }
+  tell(turn, client, done_event(text, 0));
+}
+
 void take_abort_or_continue(ControllerState& state, const Client& client, const Caller& caller,
                             const OperatorRequest& request, const ApplicationName& application, Now now, Turn& turn) {
-  const auto active = state.active.find(application);
-  const auto building = state.building.find(application);
-  if (active == state.active.end() && building != state.building.end() && request.verb == "abort") {
-    building->second.cancelled_by = owner_of(caller, request);
-    tell(turn, client, done_event("aborted: nothing will be sent to any host", 0));
+  if (auto* build = build_to_abort(state, client, application); build != nullptr && request.verb == "abort") {
+    abort_build(state, *build, application, client, owner_of(caller, request), turn);
     return;
   }
+  if (means_another(request, state, client, application, turn)) return;
+  const auto active = state.active.find(application);
   if (active == state.active.end()) {
     tell(turn, client, error_event(fmt::format("no deployment of {} is running", application), kError));
     return;
@@ -82,8 +125,15 @@ void take_attach(ControllerState& state, const Client& client, const OperatorReq
                  const ApplicationName& application, Now now, Turn& turn) {
   DeploymentId asked = 0;
   if (!request.arguments.empty()) {
-    const std::string& text = request.arguments.front();
-    std::from_chars(text.data(), text.data() + text.size(), asked);
+    const auto number = whole_number(request.arguments.front());
+    if (!number || *number == 0) {
+      tell(turn, client,
+           error_event(fmt::format("'{}' is no deployment: give a number as `serin history` shows it",
+                                   printable(request.arguments.front(), 40)),
+                       kUsage));
+      return;
+    }
+    asked = *number;
   }
   const auto active = state.active.find(application);
   if (active != state.active.end() && (asked == 0 || active->second.rollout.id == asked)) {
@@ -124,11 +174,53 @@ void take_application_request(ControllerState& state, const Client& client, cons
     take_deploy(state, client, caller, request, *application, now, turn);
   } else if (request.verb == "rollback") {
     take_rollback(state, client, caller, request, *application, now, turn);
-  } else if (request.verb == "abort" || request.verb == "continue") {
-    take_abort_or_continue(state, client, caller, request, *application, now, turn);
   } else {
-    tell(turn, client, error_event(fmt::format("unknown command '{}'", printable(request.verb, 40)), kUsage));
+    take_abort_or_continue(state, client, caller, request, *application, now, turn);
   }
+}
+
+void take_host_request(ControllerState& state, const Client& client, const Caller& caller,
+                       const OperatorRequest& request, const std::vector<PendingKey>& pending, Now now, Turn& turn) {
+  if (refuse_when_read_only(state, client, turn)) return;
+  if (request.verb == "hosts accept") {
+    accept_host(state, client, caller, request, pending, now, turn);
+  } else if (request.verb == "hosts import") {
+    import_hosts(state, client, caller, request, now, turn);
+  } else {
+    revoke_host(state, client, request, now, turn);
+  }
+}
+
+void take_history(const Client& client, const OperatorRequest& request, Turn& turn) {
+  std::uint64_t most = kHistoryLines;
+  if (!request.arguments.empty()) {
+    const auto asked = whole_number(request.arguments.front());
+    if (!asked) {
+      tell(
+          turn, client,
+          error_event(fmt::format("'{}' is no number of deployments to show", printable(request.arguments.front(), 40)),
+                      kUsage));
+      return;
+    }
+    most = *asked;
+  }
+  turn.effect(
+      controller::ReadHistory{client, request.application, std::clamp<std::uint64_t>(most, 1, kHistoryLinesMax)});
+}
+
+controller::StoreAction action_of(const Caller& caller, const OperatorRequest& request, Now now) {
+  constexpr std::size_t kDetailBytes = 4'096;
+  std::vector<std::string> words = request.arguments;
+  if (request.force) words.insert(words.begin(), "--force");
+  if (!request.name.empty()) words.push_back(request.name);
+  if (!request.message.empty()) words.push_back(printable(request.message, 200));
+  const std::string detail = fmt::format("{}", fmt::join(words, " "));
+  return {now.wall,
+          caller.uid,
+          owner_of(caller, request),
+          request.verb,
+          printable(request.application, limits::kApplicationNameBytesMax),
+          printable(detail, kDetailBytes)};
 }
 
 bool changes_something(const OperatorRequest& request) {
@@ -148,32 +240,20 @@ void take_request(ControllerState& state, const Client& client, const Caller& ca
              kRefused));
     return;
   }
-  if (changes_something(request) && state.read_only.empty()) {
-    turn.record(controller::StoreAction{
-        now.wall, caller.uid, owner_of(caller, request), request.verb, request.application,
-        fmt::format("{}{}{} {}", request.force ? "--force " : "", fmt::join(request.arguments, " "), request.name,
-                    printable(request.message, 200))});
+  static const std::set<std::string> kVerbs{"status",       "attach",       "history",      "hosts list",
+                                            "hosts accept", "hosts import", "hosts revoke", "deploy",
+                                            "rollback",     "abort",        "continue"};
+  if (!kVerbs.contains(request.verb)) {
+    tell(turn, client, error_event(fmt::format("unknown command '{}'", printable(request.verb, 40)), kUsage));
+    return;
   }
+  if (changes_something(request) && state.read_only.empty()) turn.record(action_of(caller, request, now));
   if (request.verb == "hosts list") {
     tell(turn, client, render_hosts(state, pending, now));
   } else if (request.verb == "history") {
-    std::size_t most = 20;
-    if (!request.arguments.empty()) {
-      const std::string& text = request.arguments.front();
-      std::from_chars(text.data(), text.data() + text.size(), most);
-    }
-    turn.effect(controller::ReadHistory{client, request.application, std::clamp<std::size_t>(most, 1, 1'000)});
+    take_history(client, request, turn);
   } else if (request.verb.starts_with("hosts ")) {
-    if (refuse_when_read_only(state, client, turn)) return;
-    if (request.verb == "hosts accept") {
-      accept_host(state, client, caller, request, pending, now, turn);
-    } else if (request.verb == "hosts import") {
-      import_hosts(state, client, caller, request, now, turn);
-    } else if (request.verb == "hosts revoke") {
-      revoke_host(state, client, request, now, turn);
-    } else {
-      tell(turn, client, error_event(fmt::format("unknown command '{}'", printable(request.verb, 40)), kUsage));
-    }
+    take_host_request(state, client, caller, request, pending, now, turn);
   } else {
     take_application_request(state, client, caller, request, now, turn);
   }

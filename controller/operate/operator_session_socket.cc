@@ -151,10 +151,16 @@ class Session {
     const auto line = typed_line();
     if (!line || (*line != "c" && *line != "a")) return kHeld;
     OperatorRequest request{.verb = *line == "c" ? "continue" : "abort", .application = request_.application};
+    request.arguments = the_followed_one();
     request.sudo_user = request_.sudo_user;
     request.detach = true;  // it is followed already
     if (auto sent = client.send(request); !sent) return fail(sent.error().text);
     return std::nullopt;
+  }
+
+  /// So that an answer that comes late does not end the next deployment.
+  [[nodiscard]] std::vector<std::string> the_followed_one() const {
+    return deployment_ == 0 ? std::vector<std::string>{} : std::vector{std::to_string(deployment_)};
   }
 
   /// The exit code when the operator leaves.
@@ -168,6 +174,7 @@ class Session {
       interrupted_ = true;
       say("taking it back (Ctrl-C again leaves that to the controller)");
       OperatorRequest abort{.verb = "abort", .application = request_.application};
+      abort.arguments = the_followed_one();
       abort.sudo_user = request_.sudo_user;
       abort.detach = true;
       if (auto sent = client.send(abort); !sent) return fail(sent.error().text);

@@ -34,23 +34,24 @@ Caller caller_of(const std::string& user_id) {
   return caller;
 }
 
-Result<void> share_with_group(const std::filesystem::path& path, const std::string& group) {
-  if (group.empty()) {
-    if (::chmod(path.c_str(), 0600) != 0) return std::unexpected(posix::errno_error("chmod " + path.string(), errno));
-    return {};
-  }
-  const auto* entry = ::getgrnam(group.c_str());  // NOLINT(concurrency-mt-unsafe): one thread asks for groups
-  if (entry == nullptr) {
-    return failure(ErrorKind::not_found,
-                   fmt::format("operators_group: there is no group '{}' on this machine: create it "
-                               "(groupadd --system {}) or set operators_group = \"\"",
-                               group, group));
-  }
-  if (::chown(path.c_str(), static_cast<uid_t>(-1), entry->gr_gid) != 0) {
+/// Nothing for no group.
+Result<std::optional<gid_t>> find_group(const std::string& name) {
+  if (name.empty()) return std::nullopt;
+  const auto* entry = ::getgrnam(name.c_str());  // NOLINT(concurrency-mt-unsafe): one thread asks for groups
+  if (entry != nullptr) return entry->gr_gid;
+  return failure(ErrorKind::not_found, fmt::format("operators_group: there is no group '{}' on this machine: create it "
+                                                   "(groupadd --system {}) or set operators_group = \"\"",
+                                                   name, name));
+}
+
+Result<void> share_with(const std::filesystem::path& path, std::optional<gid_t> group, const std::string& name) {
+  if (group && ::chown(path.c_str(), static_cast<uid_t>(-1), *group) != 0) {
     return std::unexpected(
-        posix::errno_error(fmt::format("give {} to group {} (is the daemon a member?)", path.string(), group), errno));
+        posix::errno_error(fmt::format("give {} to group {} (is the daemon a member?)", path.string(), name), errno));
   }
-  if (::chmod(path.c_str(), 0660) != 0) return std::unexpected(posix::errno_error("chmod " + path.string(), errno));
+  if (::chmod(path.c_str(), group ? 0660 : 0600) != 0) {
+    return std::unexpected(posix::errno_error("chmod " + path.string(), errno));
+  }
   return {};
 }
 
@@ -73,6 +74,8 @@ Result<OperatorSocket> OperatorSocket::bind(posix::LinkContext& context, const s
                    fmt::format("run_dir: {} is longer than the {} bytes that a socket's path may have", path.string(),
                                kIpcPathBytesMax));
   }
+  const auto gid = find_group(group);
+  if (!gid) return std::unexpected(gid.error());
   auto lock = posix::LockFile::acquire(run_dir / "operator.lock");
   if (!lock && lock.error().kind == ErrorKind::busy) {
     return failure(ErrorKind::busy, fmt::format("another serin-controller serves operators in {}: stop it first, or "
@@ -88,11 +91,12 @@ Result<OperatorSocket> OperatorSocket::bind(posix::LinkContext& context, const s
                                                     .high_water_mark = limits::kHighWaterMark});
   ::umask(before);
   if (!socket) return std::unexpected(socket.error());
-  if (auto shared = share_with_group(path, group); !shared) return std::unexpected(shared.error());
+  if (auto shared = share_with(path, *gid, group); !shared) return std::unexpected(shared.error());
   return OperatorSocket(std::move(*lock), std::move(*socket), path);
 }
 
 std::optional<OperatorSocket::Asked> OperatorSocket::receive() {
+  send_waiting();
   while (auto received = socket_.receive()) {
     auto envelope = decode(received->header, received->body);
     if (!envelope) {
@@ -113,13 +117,33 @@ std::optional<OperatorSocket::Asked> OperatorSocket::receive() {
   return std::nullopt;
 }
 
+posix::Sent OperatorSocket::send(const std::string& connection, std::uint64_t request, const OperatorEvent& event) {
+  const auto sent = socket_.send(
+      connection, encode({.header = {.protocol = limits::kProtocolNewest, .reply_to = request}, .message = event}));
+  return sent == posix::Sent::too_large ? send(connection, request, shortened(event)) : sent;
+}
+
+void OperatorSocket::send_waiting() {
+  for (auto item = waiting_.begin(); item != waiting_.end();) {
+    auto& [connection, events] = *item;
+    auto sent = posix::Sent::yes;
+    while (!events.empty() && sent == posix::Sent::yes) {
+      sent = send(connection, events.front().request, events.front().event);
+      if (sent == posix::Sent::yes) events.pop_front();
+    }
+    item = sent == posix::Sent::queue_full ? std::next(item) : waiting_.erase(item);
+  }
+}
+
 bool OperatorSocket::tell(const std::string& connection, std::uint64_t request, const OperatorEvent& event) {
-  const auto send = [&](const OperatorEvent& what) {
-    return socket_.send(
-        connection, encode({.header = {.protocol = limits::kProtocolNewest, .reply_to = request}, .message = what}));
-  };
-  const posix::Sent sent = send(event);
-  return (sent == posix::Sent::too_large ? send(shortened(event)) : sent) != posix::Sent::peer_gone;
+  const auto known = waiting_.find(connection);
+  const auto sent = known == waiting_.end() ? send(connection, request, event) : posix::Sent::queue_full;
+  if (sent != posix::Sent::queue_full) return sent != posix::Sent::peer_gone;
+  if (event.kind == "progress") return true;  // the next one says more
+  auto& events = waiting_[connection];
+  if (events.size() >= kWaitingMax) return false;
+  events.push_back({request, event});
+  return true;
 }
 
 }  // namespace serin::operate

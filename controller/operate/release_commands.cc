@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
+#include <algorithm>
 
 #include "controller/operate/answers.h"
 #include "controller/operate/render.h"
@@ -59,6 +59,15 @@ std::vector<std::string> paths_of(const OperatorRequest& request, const std::str
   return paths;
 }
 
+/// As much of the message as is kept, cut at a character.
+std::string kept_message(const std::string& message) {
+  if (message.size() <= limits::kMessageBytesKept) return message;
+  constexpr std::size_t kMarkBytes = 40;
+  std::size_t kept = limits::kMessageBytesKept - kMarkBytes;
+  for (int i = 0; i < 3 && (static_cast<unsigned char>(message[kept]) & 0xC0U) == 0x80U; ++i) --kept;
+  return fmt::format("{}… ({} bytes more)", message.substr(0, kept), message.size() - kept);
+}
+
 /// The release to go back to: the one named, else the wanted one while another is under way, else its parent.
 Result<const KnownRelease*> rollback_target(const ControllerState& state, const ApplicationName& application,
                                             const OperatorRequest& request) {
@@ -67,8 +76,9 @@ Result<const KnownRelease*> rollback_target(const ControllerState& state, const 
   if (!request.arguments.empty()) {
     std::string_view text = request.arguments.front();
     if (text.starts_with('r')) text.remove_prefix(1);
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc{} || end != text.data() + text.size()) {
+    if (const auto asked = whole_number(text); asked) {
+      number = *asked;
+    } else {
       return failure(ErrorKind::invalid,
                      fmt::format("'{}' is no release: give a number as `serin history` shows it, such as r12",
                                  printable(request.arguments.front(), 40)));
@@ -145,21 +155,22 @@ void take_rollback(ControllerState& state, const Client& client, const Caller& c
   }
   const auto target = rollback_target(state, application, request);
   if (!target) {
-    tell(turn, client, error_event("refused: " + target.error().text, kRefused));
+    const int code = exit_code_of(target.error());
+    tell(turn, client, error_event((code == kRefused ? "refused: " : "") + target.error().text, code));
     return;
   }
   if (ask_first(state, client, application, request, now, turn)) return;
   const std::string owner = owner_of(caller, request);
-  begin(
-      state, client,
-      {.application = application,
-       .release = (*target)->release.number,
-       .owner = owner,
-       .message = request.message.empty() ? fmt::format("rollback to r{}", (*target)->release.number) : request.message,
-       .force = request.force,
-       .rollback = true,
-       .supersedes = fmt::format("{}'s rollback to r{}", owner, (*target)->release.number)},
-      request.detach, now, turn);
+  begin(state, client,
+        {.application = application,
+         .release = (*target)->release.number,
+         .owner = owner,
+         .message = request.message.empty() ? fmt::format("rollback to r{}", (*target)->release.number)
+                                            : kept_message(request.message),
+         .force = request.force,
+         .rollback = true,
+         .supersedes = fmt::format("{}'s rollback to r{}", owner, (*target)->release.number)},
+        request.detach, now, turn);
 }
 
 void take_build(ControllerState& state, const ApplicationName& application, const Result<release::BuildResult>& result,
@@ -185,6 +196,7 @@ void take_build(ControllerState& state, const ApplicationName& application, cons
     return;
   }
   if (refuse_when_read_only(state, build.client, turn)) return;
+  const std::string message = kept_message(build.request.message);
   ReleaseNumber number = parent;
   if (wanted == nullptr || wanted->release.root != result->root) {
     auto& releases = state.releases[application];
@@ -194,7 +206,7 @@ void take_build(ControllerState& state, const ApplicationName& application, cons
                           .root = result->root,
                           .parent = parent,
                           .author = build.owner,
-                          .message = build.request.message.substr(0, limits::kMessageBytesKept),
+                          .message = message,
                           .created_s = std::chrono::floor<std::chrono::seconds>(now.wall.time_since_epoch()).count(),
                           .files = result->files,
                           .bytes = result->bytes};
@@ -210,7 +222,7 @@ void take_build(ControllerState& state, const ApplicationName& application, cons
         {.application = application,
          .release = number,
          .owner = build.owner,
-         .message = build.request.message.substr(0, limits::kMessageBytesKept),
+         .message = message,
          .force = build.request.force,
          .wait_ms = build.request.wait_ms,
          .supersedes = fmt::format("{}'s forced deploy of r{}", build.owner, number)},

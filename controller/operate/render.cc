@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "controller/operate/answers.h"
 #include "controller/operate/table.h"
 #include "controller/rollout/cohort.h"
 #include "protocol/limits.h"
@@ -22,6 +23,9 @@ using Json = nlohmann::json;
 using namespace std::chrono_literals;
 
 constexpr std::int64_t kRateSeconds = 10;
+constexpr std::size_t kSummaryBytes = 4'096;
+/// Paths that a diff lists for scripts; the counts tell the rest.
+constexpr std::size_t kPathsBytes = 256U << 10;
 
 std::string dump(const Json& document) {
   return document.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -33,13 +37,6 @@ OperatorEvent make_event(std::string kind, std::string text, const Json& documen
 
 std::string release_text(ReleaseNumber number) {
   return number == 0 ? "-" : fmt::format("r{}", number);
-}
-
-/// "taken_back" as people write it.
-std::string spaced(std::string_view name) {
-  std::string text(name);
-  std::replace(text.begin(), text.end(), '_', ' ');
-  return text;
 }
 
 std::string local_time(std::int64_t wall_ms) {
@@ -108,7 +105,7 @@ std::string error_rate_text(const HostLine& line) {
 std::string host_table(const std::vector<HostLine>& lines) {
   Table table{{"HOST", "GROUP", "STATE", "RELEASE", "SEEN", "ERRORS/S", "NOTE"}};
   for (const HostLine& line : lines) {
-    std::string state = spaced(line.state);
+    std::string state = words_of(line.state);
     if (line.presence != "connected") state = line.presence + (line.state == "unknown" ? "" : " (" + state + ")");
     table.add({line.name, line.group, state, release_text(line.release), line.seen ? age_text(*line.seen) : "never",
                error_rate_text(line), line.note});
@@ -144,7 +141,7 @@ Json rollout_json(const rollout::Rollout& rollout) {
   Json json{{"deployment", rollout.id},
             {"application", rollout.application},
             {"release", rollout.release},
-            {"owner", rollout.owner},
+            {"owner", printable(rollout.owner)},
             {"message", printable(rollout.message, limits::kMessageBytesKept)},
             {"force", rollout.force},
             {"rollback", rollout.rollback},
@@ -170,7 +167,7 @@ std::string countdown_text(const rollout::Rollout& rollout, Now now) {
 
 std::string progress_text(const rollout::Rollout& rollout, Now now) {
   const rollout::Counts counts = count_hosts(rollout);
-  std::string where{name_of(rollout.phase)};
+  std::string where = words_of(name_of(rollout.phase));
   if (rollout.phase == rollout::Phase::rolling) where = rollout.stages[rollout.stage].name;
   if (rollout.phase == rollout::Phase::soaking) where = "canaries soak";
   if (rollout.phase == rollout::Phase::going_back) where = "taking back";
@@ -208,13 +205,14 @@ OperatorEvent render_status(const ControllerState& state, const ApplicationName&
     return (a.state == "broken") > (b.state == "broken");  // what needs a person comes first
   });
   std::string text;
-  if (!state.read_only.empty()) text += fmt::format("READ ONLY: {}: deploys are refused\n", state.read_only);
-  if (!state.low_space.empty()) text += fmt::format("DISK NEARLY FULL: {}: deploys are refused\n", state.low_space);
+  if (!state.read_only.empty()) text += fmt::format("READ ONLY: {}: deploys are refused\n", printable(state.read_only));
+  if (!state.low_space.empty())
+    text += fmt::format("DISK NEARLY FULL: {}: deploys are refused\n", printable(state.low_space));
   text += application_headline(state, application, now) + "\n";
   Json json{{"event", "status"},
             {"application", application},
-            {"read_only", state.read_only},
-            {"low_space", state.low_space}};
+            {"read_only", printable(state.read_only)},
+            {"low_space", printable(state.low_space)}};
   const KnownRelease* wanted = controller::wanted_release(state, application);
   json["wanted"] = wanted == nullptr ? Json(nullptr)
                                      : Json{{"release", wanted->release.number},
@@ -227,13 +225,14 @@ OperatorEvent render_status(const ControllerState& state, const ApplicationName&
     if (!rollout.reason.empty()) text += "  " + printable(rollout.reason) + "\n";
     if (rollout.phase == rollout::Phase::held) {
       const auto left = rollout.hold_limit - (now.steady - rollout.phase_since);
-      text += fmt::format("  held: serin continue | serin abort | serin rollback; {} in {}\n",
-                          rollout.on_hold_end == controller::OnHoldEnd::abort ? "taken back" : "stays held",
-                          age_text(std::max(left, Duration{0})));
+      text += fmt::format("  held: serin continue | serin abort | serin rollback; {}\n",
+                          rollout.on_hold_end == controller::OnHoldEnd::abort
+                              ? "taken back in " + age_text(std::max(left, Duration{0}))
+                              : "it stays held");
     }
     json["deployment"] = rollout_json(rollout);
   } else if (const auto latest = state.latest.find(application); latest != state.latest.end()) {
-    text += fmt::format("last: {}\n", summary(latest->second));
+    text += fmt::format("last: {}\n", printable(summary(latest->second), kSummaryBytes));
     json["last"] = rollout_json(latest->second);
     json["last"]["outcome"] = name_of(latest->second.ending);
   }
@@ -254,14 +253,14 @@ OperatorEvent render_hosts(const ControllerState& state, const std::vector<Pendi
     const std::string key = to_hex(host.record.public_key);
     const std::string seen = host.last_heard ? age_text(now.steady - *host.last_heard) : "never";
     table.add({name, key.substr(0, 16), std::string{name_of(host.presence)}, seen,
-               host.session ? host.session->address : "-",
+               host.session ? printable(host.session->address) : "-",
                host.session ? printable(host.session->agent_version, 20) : "-",
                fmt::format("{}", fmt::join(host.record.labels, ","))});
     json["hosts"].push_back({{"host", name},
                              {"key", key},
                              {"presence", name_of(host.presence)},
                              {"labels", host.record.labels},
-                             {"controller_key", host.session ? host.session->controller_key : ""},
+                             {"controller_key", host.session ? printable(host.session->controller_key) : ""},
                              {"conflict", host.conflict}});
   }
   std::string text = state.roster.hosts().empty() ? "no host is accepted yet\n" : table.text();
@@ -271,8 +270,10 @@ OperatorEvent render_hosts(const ControllerState& state, const std::vector<Pendi
   if (!pending.empty()) {
     Table waiting{{"PENDING KEY", "ADDRESS", "TRIES", "LAST TRY"}};
     for (const PendingKey& key : pending) {
-      waiting.add({to_hex(key.public_key), key.address, std::to_string(key.tries), local_time(key.last_wall_ms)});
-      json["pending"].push_back({{"key", to_hex(key.public_key)}, {"address", key.address}, {"tries", key.tries}});
+      waiting.add(
+          {to_hex(key.public_key), printable(key.address), std::to_string(key.tries), local_time(key.last_wall_ms)});
+      json["pending"].push_back(
+          {{"key", to_hex(key.public_key)}, {"address", printable(key.address)}, {"tries", key.tries}});
     }
     text += "\n" + waiting.text() + "accept one: serin hosts accept KEY --name NAME\n";
   }
@@ -288,12 +289,12 @@ OperatorEvent render_history(const std::vector<controller::HistoryLine>& lines, 
     const bool ended = line.phase == rollout::Phase::finished;
     const std::string reason = line.reason.empty() ? "" : " [" + printable(line.reason, 120) + "]";
     table.add({std::to_string(line.id), local_time(line.started_wall_ms), line.application, release_text(line.release),
-               printable(line.owner), spaced(ended ? name_of(line.ending) : name_of(line.phase)),
+               printable(line.owner), words_of(ended ? name_of(line.ending) : name_of(line.phase)),
                fmt::format("{}/{}", line.hosts_ok, line.hosts), kind + printable(line.message, 80) + reason});
     json["deployments"].push_back({{"deployment", line.id},
                                    {"application", line.application},
                                    {"release", line.release},
-                                   {"owner", line.owner},
+                                   {"owner", printable(line.owner)},
                                    {"message", printable(line.message, limits::kMessageBytesKept)},
                                    {"phase", name_of(line.phase)},
                                    {"outcome", ended ? Json(name_of(line.ending)) : Json(nullptr)},
@@ -326,15 +327,21 @@ OperatorEvent render_diff(const release::BuildResult& built, const ApplicationNa
                   bytes_text(sum.bytes), built.files, bytes_text(built.bytes));
   Json changes = Json::array();
   std::size_t shown = 0;
+  std::size_t bytes = 0;
   for (const PathChange& change : built.changes) {
     const char* kind = !change.before ? "added" : !change.after ? "removed" : "changed";
-    changes.push_back({{"path", printable(change.path, limits::kPathBytesMax)}, {"change", kind}});
     if (++shown <= kLinesShown) text += fmt::format("\n  {} {}", kind, printable(change.path));
+    const std::string path = printable(change.path, limits::kPathBytesMax);
+    bytes += path.size();
+    if (bytes <= kPathsBytes) changes.push_back({{"path", path}, {"change", kind}});
   }
-  if (built.changes.size() > kLinesShown) text += fmt::format("\n  … and {} more", built.changes.size() - kLinesShown);
+  // The sum counts files and links, the list folders too, but no more than its bound.
+  const std::uint64_t all = std::max<std::uint64_t>(sum.added + sum.changed + sum.removed, built.changes.size());
+  if (all > kLinesShown) text += fmt::format("\n  … and {} more", all - std::min<std::uint64_t>(shown, kLinesShown));
   Json json{{"event", "diff"},          {"application", application}, {"base", base},
             {"root", built.root.hex()}, {"added", sum.added},         {"changed", sum.changed},
-            {"removed", sum.removed},   {"bytes", sum.bytes},         {"changes", changes}};
+            {"removed", sum.removed},   {"bytes", sum.bytes},         {"not_listed", all - changes.size()},
+            {"changes", changes}};
   OperatorEvent event = make_event("line", text, json);
   event.final = false;
   return event;
@@ -346,11 +353,11 @@ OperatorEvent render_hold(const rollout::Rollout& rollout) {
   json["exit"] = exit_code(rollout);
   OperatorEvent event =
       make_event("held",
-                 fmt::format("held: {}\n  serin continue: go on all the same; serin abort: take it back; {} after {}",
+                 fmt::format("held: {}\n  serin continue: go on all the same; serin abort: take it back; {}",
                              printable_lines(rollout.reason),
-                             rollout.on_hold_end == controller::OnHoldEnd::abort ? "it is taken back by itself"
-                                                                                 : "it is asked again",
-                             duration_text(rollout.hold_limit)),
+                             rollout.on_hold_end == controller::OnHoldEnd::abort
+                                 ? "it is taken back by itself after " + duration_text(rollout.hold_limit)
+                                 : "it stays held until then"),
                  json);
   event.final = false;
   return event;
@@ -361,7 +368,7 @@ OperatorEvent render_end(const rollout::Rollout& rollout) {
   json["event"] = "done";
   json["outcome"] = name_of(rollout.ending);
   json["exit"] = exit_code(rollout);
-  json["summary"] = printable(summary(rollout), 4'096);
+  json["summary"] = printable(summary(rollout), kSummaryBytes);
   OperatorEvent event = make_event("done", printable_lines(summary(rollout)), json);
   event.exit_code = exit_code(rollout);
   return event;
