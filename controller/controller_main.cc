@@ -4,52 +4,21 @@
 #include <cstdio>
 #include <exception>
 
-#include "controller/controller_config.h"
 #include "controller/daemon_loop.h"
 #include "controller/operate/announce_process.h"
-#include "protocol/posix/files.h"
+#include "controller/settings_file.h"
 #include "protocol/posix/folder_owner.h"
 #include "protocol/posix/link_socket.h"
 #include "protocol/posix/service_log.h"
 
 namespace {
 
-constexpr std::size_t kConfigBytesMax = 1U << 20;
 /// EX_CONFIG of sysexits.h: the unit does not start again what cannot mend itself.
 constexpr int kBadConfiguration = 78;
 
 int fail(const std::string& text) {
   fmt::print(stderr, "serin-controller: {}\n", text);
   return 1;
-}
-
-/// A configuration that cannot be used. The mistakes in it name the file themselves, as compilers do.
-void refuse(const serin::Error& error) {
-  if (error.kind == serin::ErrorKind::invalid) {
-    fmt::print(stderr, "{}\n", error.text);
-  } else {
-    fail(error.text);
-  }
-}
-
-serin::Result<serin::controller::ControllerSettings> read_settings(const std::string& file) {
-  const auto text = serin::posix::read_file(file, kConfigBytesMax);
-  if (!text) return std::unexpected(text.error());
-  return serin::controller::parse_controller_settings(*text, file);
-}
-
-/// --check: what the daemon would run with, or every mistake.
-int check(const std::string& file) {
-  const auto settings = read_settings(file);
-  if (!settings) {
-    refuse(settings.error());
-    return 1;
-  }
-  std::string names;
-  for (const auto& [name, application] : settings->applications) names += (names.empty() ? ": " : ", ") + name;
-  const std::size_t count = settings->applications.size();
-  fmt::print("{}: good ({} application{}{})\n", file, count, count == 1 ? "" : "s", names);
-  return 0;
 }
 
 /// --print-keys: keys that are made now are the daemon's, not root's.
@@ -86,10 +55,10 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", SERIN_VERSION);
   CLI11_PARSE(app, argc, argv);
 
-  if (only_check) return check(config);
-  const auto settings = read_settings(config);
+  if (only_check) return serin::controller::check_settings("serin-controller", config);
+  const auto settings = serin::controller::read_settings(config);
   if (!settings) {
-    refuse(settings.error());
+    serin::controller::print_settings_error("serin-controller", settings.error());
     return kBadConfiguration;
   }
   if (print_keys) return print_public_keys(settings->state_dir);

@@ -4,10 +4,11 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <filesystem>
 
-#include "controller/controller_config.h"
 #include "controller/operate/operator_session_socket.h"
+#include "controller/settings_file.h"
 #include "protocol/limits.h"
 #include "protocol/posix/files.h"
 #include "protocol/text.h"
@@ -121,15 +122,6 @@ void add_config(CLI::App& app, Line& line) {
   check->parse_complete_callback([&line] { line.check = true; });
 }
 
-int check_config(const std::string& file) {
-  const auto text = serin::posix::read_file(file, kFileBytesMax);
-  if (!text) return fail(text.error().text, kError);
-  const auto settings = serin::controller::parse_controller_settings(*text, file);
-  if (!settings) return fail(settings.error().text, kError);
-  fmt::print("{}: good, {} applications\n", file, settings->applications.size());
-  return 0;
-}
-
 /// What only this process knows.
 serin::Result<void> complete(Line& line) {
   std::error_code error;
@@ -157,9 +149,7 @@ serin::Result<void> complete(Line& line) {
   return {};
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   CLI::App app{"Deploys an application to a fleet, canaries first, and takes it back when they fail. See serin(1)."};
   Line line;
   app.require_subcommand(1);
@@ -175,8 +165,19 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUsage;
   }
-  if (line.check) return check_config(line.check_file);
+  if (line.check) return serin::controller::check_settings("serin", line.check_file);
   if (auto completed = complete(line); !completed) return fail(completed.error().text, kUsage);
   return serin::operate::run_request({.run_dir = line.run_dir, .json = line.json, .interrupt_takes_back = line.follows},
                                      std::move(line.request));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "serin: %s\n", error.what());
+    return kError;
+  }
 }

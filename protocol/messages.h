@@ -114,8 +114,7 @@ struct Order {
   OrderAction action = OrderAction::unknown;
   std::string recipient;  ///< hex of the agent's CURVE key: an order for another is refused
   SignedRelease release;
-  bool take_back = false;         ///< the host returns from a failed release: only words depend on it
-  std::uint32_t deadline_ms = 0;  ///< from receipt; 0: none
+  bool take_back = false;  ///< the host returns from a failed release: only words depend on it
   friend bool operator==(const Order&, const Order&) = default;
 };
 

@@ -111,7 +111,6 @@ void fields(V& v, Order& m) {
   v("recipient", m.recipient);
   v("release", m.release);
   v("take_back", m.take_back);
-  v("deadline_ms", m.deadline_ms);
 }
 template <class V>
 void fields(V& v, OutcomeReply& m) {

@@ -85,9 +85,10 @@ HostLine host_line(const ControllerState& state, const controller::ApplicationSe
   line.error_rate = state.ledger.error_rate(host.record.name, settings.name, now.steady, kRateSeconds);
   if (!status->second.blind.empty()) add_note(line.note, "BLIND: " + printable(status->second.blind, 160));
   if (host.session && (host.session->wall_offset_ms > 2'000 || host.session->wall_offset_ms < -2'000)) {
-    add_note(line.note, fmt::format("its clock is {} {}",
-                                    duration_text(Duration{std::abs(host.session->wall_offset_ms) / 1'000 * 1'000}),
-                                    host.session->wall_offset_ms > 0 ? "ahead" : "behind"));
+    add_note(line.note,
+             fmt::format("its clock is {} {}",
+                         duration_text(Duration{(std::abs(host.session->wall_offset_ms) + 500) / 1'000 * 1'000}),
+                         host.session->wall_offset_ms > 0 ? "ahead" : "behind"));
   }
   const auto catching_up = state.catching_up.find({host.record.name, settings.name});
   if (catching_up != state.catching_up.end()) {

@@ -77,9 +77,7 @@ void catch_up_application(ControllerState& state, const fleet::Host& host_now, c
   next.session = host_now.session->id;
   next.since = now.steady;
   next.not_before.reset();
-  send_order(state, host,
-             make_order(state, host, application, next.order, OrderAction::activate, *wanted, false,
-                        settings->second.step_deadline),
+  send_order(state, host, make_order(state, host, application, next.order, OrderAction::activate, *wanted, false),
              turn);
 }
 

@@ -133,7 +133,7 @@ void carry_out(ControllerState& state, const ApplicationName& application, const
       if (send->action == OrderAction::activate) refresh_trust(state, application, host.host, now);
       send_order(state, host.host,
                  make_order(state, host.host, application, {active.rollout.id, send->sequence}, send->action, *release,
-                            send->take_back, active.rollout.step_deadline),
+                            send->take_back),
                  turn);
     } else if (const auto* line = std::get_if<TellOperator>(&effect)) {
       tell_watchers(active, operate::line_event(line->text), turn);
@@ -226,15 +226,14 @@ void refresh_trust(ControllerState& state, const ApplicationName& application, c
 }
 
 Order make_order(const ControllerState& state, const HostName& host, const ApplicationName& application, OrderId id,
-                 OrderAction action, const KnownRelease& release, bool take_back, Duration deadline) {
+                 OrderAction action, const KnownRelease& release, bool take_back) {
   const fleet::Host* known = state.roster.find(host);
   return {.application = application,
           .id = id,
           .action = action,
           .recipient = known == nullptr ? std::string{} : to_hex(known->record.public_key),
           .release = release.signed_release,
-          .take_back = take_back,
-          .deadline_ms = static_cast<std::uint32_t>(std::clamp<std::int64_t>(deadline.count(), 0, UINT32_MAX))};
+          .take_back = take_back};
 }
 
 std::uint64_t request_number(const OrderId& id) {

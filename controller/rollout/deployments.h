@@ -39,7 +39,7 @@ void refresh_trust(ControllerState& state, const ApplicationName& application, c
 
 /// The order that goes to a host; used by catch-up too.
 Order make_order(const ControllerState& state, const HostName& host, const ApplicationName& application, OrderId id,
-                 OrderAction action, const controller::KnownRelease& release, bool take_back, Duration deadline);
+                 OrderAction action, const controller::KnownRelease& release, bool take_back);
 /// Header::request of an order, so that a host which cannot read it can name it.
 std::uint64_t request_number(const OrderId& id);
 /// Sends it on the host's session, if it has one.

@@ -241,7 +241,7 @@ TEST(Body, refuses_values_of_a_wrong_type_or_range_by_their_key) {
       {MessageType::hello, "instance", number(1)},
       {MessageType::hello, "instance", text(std::string((64U << 10) + 1, 'i'))},
       {MessageType::hello, "applications", map(0)},
-      {MessageType::order, "deadline_ms", number(1ULL << 32)},
+      {MessageType::hello, "protocol_max", number(65'536)},
       {MessageType::order, "take_back", number(1)},
       {MessageType::outcome, "exit_status", number(1ULL << 31)},
       {MessageType::outcome, "live_root", bytes::blob(std::string(31, 'r'))},

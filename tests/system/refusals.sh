@@ -60,7 +60,7 @@ expect_exit 2 serin deploy --wait soon -m x
 expect_text "soon"
 expect_exit 2 serin status -a no-such
 expect_text "shop"
-expect_exit 5 serin rollback r7 --yes
+expect_exit 1 serin rollback r7 --yes
 expect_text "r7"
 expect_exit 1 serin abort
 expect_exit 1 serin hosts revoke nobody

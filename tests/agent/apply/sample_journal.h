@@ -21,8 +21,7 @@ inline StepJournal sample_journal() {
                     .action = OrderAction::activate,
                     .recipient = "ab",
                     .release = {.record = encode_release(release), .signature = std::string(64, 's')},
-                    .take_back = true,
-                    .deadline_ms = 60'000};
+                    .take_back = true};
   return {.phase = StepPhase::reverting,
           .order = order,
           .release = release,
