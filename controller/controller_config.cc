@@ -98,17 +98,24 @@ void read_exclude(const Setting& setting, std::vector<std::string>& to) {
   to = std::move(patterns);
 }
 
-void read_judge(const Setting& setting) {
-  const auto name = setting.text();
-  if (!name || *name == "fixed") return;
-  if (*name == "sequential") {
-    setting.refuse("\"sequential\" comes with a later version", "write \"fixed\", or leave the key out");
-  } else {
-    setting.refuse(quoted(*name) + " is no judge", "write \"fixed\", or leave the key out");
+using Application = ApplicationSettings;
+
+/// Whole seconds: the judge counts in them.
+void read_seconds(const Setting& setting, std::chrono::seconds& to, Duration min, Duration max) {
+  Duration exact = to;
+  setting.read_duration(exact, min, max);
+  if (exact % 1s != 0ms) {
+    setting.refuse(fmt::format("{} is no whole number of seconds", duration_text(exact)), "whole seconds");
+    return;
   }
+  to = std::chrono::duration_cast<std::chrono::seconds>(exact);
 }
 
-using Application = ApplicationSettings;
+/// Of both judges.
+void read_baseline_min(const Setting& setting, Application& to) {
+  read_seconds(setting, to.sequential.baseline_min, 1s, limits::kLedgerCoarse);
+  to.fixed.baseline_min = to.sequential.baseline_min;
+}
 
 constexpr Key<Application> kApplicationKeys[] = {
     {"source", R"("/srv/staging/shop")", [](const Setting& at, Application& to) { at.read_path(to.source); }, true},
@@ -116,14 +123,38 @@ constexpr Key<Application> kApplicationKeys[] = {
     {"hosts", R"(["web-*"])", [](const Setting& at, Application& to) { read_group(at, to.hosts); }},
     {"canary", R"(["label:canary"])", [](const Setting& at, Application& to) { read_group(at, to.canary); }},
     {"proxies", R"(["label:proxy"])", [](const Setting& at, Application& to) { read_group(at, to.proxies); }},
-    {"judge", R"("fixed")", [](const Setting& at, Application&) { read_judge(at); }},
+    {"judge", R"("sequential")",
+     [](const Setting& at, Application& to) {
+       at.read_choice(to.judge, {{"sequential", JudgeKind::sequential}, {"fixed", JudgeKind::fixed}});
+     }},
+    {"baseline_min", R"("60s")", read_baseline_min},
+    {"horizon", R"("60s")",
+     [](const Setting& at, Application& to) {
+       read_seconds(at, to.sequential.horizon, limits::kHorizonMin, limits::kWaitMax);
+     }},
+    {"settle", R"("3s")",
+     [](const Setting& at, Application& to) {
+       if (at.says("auto")) return;
+       read_seconds(at, to.sequential.settle, 0s, limits::kSettleMax);
+       to.settle_is_set = true;
+     }},
+    {"baseline", R"("300s")",
+     [](const Setting& at, Application& to) { read_seconds(at, to.sequential.baseline, 10s, limits::kBaselineMax); }},
+    {"tolerated", "1.5", [](const Setting& at, Application& to) { at.read_number(to.sequential.tolerated, 1, 100); }},
+    {"bad", "2.0", [](const Setting& at, Application& to) { at.read_number(to.sequential.bad, 1.05, 1'000); }},
+    {"excess_fail", "0.02",
+     [](const Setting& at, Application& to) { at.read_number(to.sequential.excess_fail, 0, 1e6); }},
+    {"excess_pass", "0.08",
+     [](const Setting& at, Application& to) { at.read_number(to.sequential.excess_pass, 0.001, 1e6); }},
+    {"hold_back", R"("10%")",
+     [](const Setting& at, Application& to) { at.read_share(to.hold_back.count, to.hold_back.percent, 0); }},
+    {"hold_back_until", R"("20s")",
+     [](const Setting& at, Application& to) { at.read_duration(to.hold_back_until, 0s, limits::kWaitMax); }},
     {"wait", R"("20s")",
      [](const Setting& at, Application& to) { at.read_duration(to.fixed.wait, limits::kWaitMin, limits::kWaitMax); }},
     {"threshold", "10.0", [](const Setting& at, Application& to) { at.read_number(to.fixed.threshold, 1, 1e6); }},
     {"floor", "0.1", [](const Setting& at, Application& to) { at.read_number(to.fixed.floor, 0, 1e6); }},
     {"hosts_over", "2", [](const Setting& at, Application& to) { at.read_whole(to.fixed.hosts_over, 0, 1'000'000); }},
-    {"baseline_min", R"("60s")",
-     [](const Setting& at, Application& to) { at.read_duration(to.fixed.baseline_min, 1s, limits::kLedgerCoarse); }},
     {"silence_max", R"("3s")",
      [](const Setting& at, Application& to) {
        at.read_duration(to.fixed.silence_max, 1s, limits::kReportedSecondsKept);
@@ -138,8 +169,12 @@ constexpr Key<Application> kApplicationKeys[] = {
     {"hold_limit", R"("30m")", [](const Setting& at, Application& to) { at.read_duration(to.hold_limit, 1s, kWeek); }},
     {"on_inconclusive", R"("hold")",
      [](const Setting& at, Application& to) {
-       at.read_choice(to.on_inconclusive, {{"hold", OnInconclusive::hold}, {"abort", OnInconclusive::abort}});
+       at.read_choice(
+           to.on_inconclusive,
+           {{"hold", OnInconclusive::hold}, {"abort", OnInconclusive::abort}, {"extend", OnInconclusive::extend}});
      }},
+    {"extend", R"("60s")",
+     [](const Setting& at, Application& to) { at.read_duration(to.extend, 1s, limits::kWaitMax); }},
     {"on_hold_end", R"("abort")",
      [](const Setting& at, Application& to) {
        at.read_choice(to.on_hold_end, {{"abort", OnHoldEnd::abort}, {"keep", OnHoldEnd::keep}});
@@ -150,9 +185,36 @@ constexpr Key<Application> kApplicationKeys[] = {
      }},
     {"trust_after", R"("10m")",
      [](const Setting& at, Application& to) { at.read_duration(to.trust_after, 0s, kWeek); }},
+    {"watch", R"("10m")", [](const Setting& at, Application& to) { at.read_duration(to.watch, 0s, 24h); }},
+    {"on_alarm", R"("tell")",
+     [](const Setting& at, Application& to) {
+       at.read_choice(to.on_alarm, {{"tell", OnAlarm::tell}, {"take-back", OnAlarm::take_back}});
+     }},
     {"delete_limit_percent", "30",
      [](const Setting& at, Application& to) { at.read_number(to.delete_limit_percent, 0, 100); }},
 };
+
+void check_judge(const Setting& table, const Application& application) {
+  const judge::SequentialSettings& judge = application.sequential;
+  if (judge.bad <= judge.tolerated) {
+    table.refuse_keys(
+        {"bad", "tolerated"},
+        fmt::format("bad = {} is not more than tolerated = {}: nothing could be decided", judge.bad, judge.tolerated),
+        "bad = 2.0, tolerated = 1.5");
+  }
+  if (judge.horizon < judge.settle + judge.min_pass) {
+    table.refuse_keys({"horizon", "settle"},
+                      fmt::format("a horizon of {} is less than settle and the {} that a pass needs",
+                                  duration_text(judge.horizon), duration_text(judge.min_pass)),
+                      fmt::format("horizon = \"{}\" or more", duration_text(judge.settle + judge.min_pass)));
+  }
+  if (application.judge == JudgeKind::sequential && judge.baseline_min > judge.baseline) {
+    table.refuse_keys({"baseline_min", "baseline"},
+                      fmt::format("baseline_min = \"{}\" is more than the {} that the sequential judge looks at",
+                                  duration_text(judge.baseline_min), duration_text(judge.baseline)),
+                      "baseline = \"300s\", baseline_min = \"60s\"");
+  }
+}
 
 void read_applications(const Setting& setting, ControllerSettings& to) {
   const auto entries = setting.entries();
@@ -170,6 +232,7 @@ void read_applications(const Setting& setting, ControllerSettings& to) {
     if (application.hosts.members.empty()) {
       table.refuse_keys({"hosts"}, "is empty: the application runs nowhere", "leave the key out for every host");
     }
+    check_judge(table, application);
     if (!application.source.empty() && settings::lies_in(to.state_dir, application.source)) {
       table.refuse_keys({"source"},
                         fmt::format("state_dir {} lies in {}: releases would hold the daemon's keys",

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "controller/judge/sequential_settings.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 #include "protocol/messages.h"
@@ -27,9 +28,11 @@ struct HostGroup {
   friend bool operator==(const HostGroup&, const HostGroup&) = default;
 };
 
-enum class OnInconclusive { hold, abort };
-enum class OnHoldEnd { abort, keep };  ///< keep: stay held
+enum class JudgeKind : std::uint8_t { fixed, sequential };
+enum class OnInconclusive { hold, abort, extend };  ///< extend: look on once, for `extend` longer, then hold
+enum class OnHoldEnd { abort, keep };               ///< keep: stay held
 enum class OnCanaryLost { fail, hold };
+enum class OnAlarm { tell, take_back };
 
 /// The rule of the Scap announcement; every number of it.
 struct FixedJudgeSettings {
@@ -50,16 +53,24 @@ struct ApplicationSettings {
   HostGroup hosts{{"*"}};            ///< who runs it
   HostGroup canary;
   HostGroup proxies;
+  JudgeKind judge = JudgeKind::sequential;
   FixedJudgeSettings fixed;
-  std::uint32_t min_canaries = 0;    ///< loaded canaries that a verdict needs; 0: all of the plan
-  HostShare max_in_flight{0, 10.0};  ///< hosts between switch and loaded, of the fleet
-  HostShare failure_limit{0, 5.0};   ///< failed hosts that a later stage tolerates, at least 1
+  judge::SequentialSettings sequential;
+  bool settle_is_set = false;    ///< else it is learnt from past good deployments
+  HostShare hold_back{0, 10.0};  ///< hosts that stay on the old release, as controls, until hold_back_until
+  Duration hold_back_until = std::chrono::seconds{20};  ///< after the last canary loaded
+  std::uint32_t min_canaries = 0;                       ///< loaded canaries that a verdict needs; 0: all of the plan
+  HostShare max_in_flight{0, 10.0};                     ///< hosts between switch and loaded, of the fleet
+  HostShare failure_limit{0, 5.0};                      ///< failed hosts that a later stage tolerates, at least 1
   Duration step_deadline = std::chrono::minutes{5};
   Duration hold_limit = std::chrono::minutes{30};
   OnInconclusive on_inconclusive = OnInconclusive::hold;
+  Duration extend = std::chrono::seconds{60};
   OnHoldEnd on_hold_end = OnHoldEnd::abort;
   OnCanaryLost on_canary_lost = OnCanaryLost::fail;
   Duration trust_after = std::chrono::minutes{10};
+  Duration watch = std::chrono::minutes{10};  ///< of the whole fleet against its own past, after a release; 0: none
+  OnAlarm on_alarm = OnAlarm::tell;
   double delete_limit_percent = 30;  ///< of the live files, without --yes-delete
   friend bool operator==(const ApplicationSettings&, const ApplicationSettings&) = default;
 };

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "controller/evidence/agent_evidence.h"
+#include "controller/rollout/after_release.h"
 #include "controller/rollout/deployments.h"
 
 namespace serin::controller {
@@ -17,7 +19,11 @@ ControllerCore::ControllerCore(ControllerSettings settings, SigningKey signing_k
   state_.wanted = std::move(stored.wanted);
   state_.newest_deployment = stored.newest_deployment;
   state_.latest = std::move(stored.latest);
-  for (const auto& [application, rollout] : state_.latest) state_.latest_ended[application] = rollout.phase_since;
+  state_.bursts = std::move(stored.bursts);
+  for (const auto& [application, rollout] : state_.latest) {
+    state_.latest_ended[application] = rollout.phase_since;
+    latest_before_[application] = evidence::in_plan_order(rollout, std::move(stored.before[rollout.id]));
+  }
   for (const fleet::HostRecord& record : stored.hosts) {
     // Stored rows passed accept() once; a conflict can only come from a hand-edited database, and then the first wins.
     [[maybe_unused]] const auto accepted = state_.roster.accept(record);
@@ -27,6 +33,7 @@ ControllerCore::ControllerCore(ControllerSettings settings, SigningKey signing_k
     ActiveDeployment active{.rollout = std::move(rollout)};
     for (std::size_t i = 0; i < active.rollout.hosts.size(); ++i) active.index_of[active.rollout.hosts[i].host] = i;
     active.baselines = std::move(stored.baselines[active.rollout.id]);
+    active.before = evidence::in_plan_order(active.rollout, std::move(stored.before[active.rollout.id]));
     for (const fleet::Sample& sample : stored.samples[active.rollout.id]) {
       state_.ledger.restore(application, sample);
       active.samples_stored_until = std::max(active.samples_stored_until, sample.second + 1);
@@ -37,6 +44,13 @@ ControllerCore::ControllerCore(ControllerSettings settings, SigningKey signing_k
 
 Turn ControllerCore::start(Now now) {
   Turn turn;
+  for (const auto& [application, rollout] : state_.latest) {
+    const auto settings = state_.settings.applications.find(application);
+    if (rollout.ending != rollout::Ending::released || settings == state_.settings.applications.end()) continue;
+    if (state_.active.contains(application) || now.steady - rollout.phase_since >= settings->second.watch) continue;
+    rollout::watch_release(state_, rollout, latest_before_[application], now);
+  }
+  latest_before_.clear();
   for (const auto& [name, host] : state_.roster.hosts()) turn.effect(AdmitKey{host.record.public_key, name});
   std::vector<ApplicationName> running;
   running.reserve(state_.active.size());

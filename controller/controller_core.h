@@ -35,6 +35,7 @@ class ControllerCore {
 
  private:
   ControllerState state_;
+  std::map<ApplicationName, std::vector<fleet::HostSeconds>> latest_before_;  ///< until start()
 };
 
 }  // namespace serin::controller

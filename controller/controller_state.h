@@ -11,7 +11,9 @@
 #include "controller/fleet/report_ledger.h"
 #include "controller/fleet/roster.h"
 #include "controller/records.h"
+#include "controller/rollout/release_watch.h"
 #include "controller/rollout/rollout.h"
+#include "controller/rollout/trial.h"
 #include "controller/turn.h"
 #include "protocol/limits.h"
 #include "protocol/signature.h"
@@ -23,6 +25,8 @@ struct ActiveDeployment {
   rollout::Rollout rollout;
   std::set<Client> watchers;                   ///< CLIs that follow it
   std::map<HostName, judge::Tally> baselines;  ///< of the canaries, as they were when it started
+  std::vector<fleet::HostSeconds> before;      ///< of all hosts of a judged plan, in its order: the seconds before it
+  std::optional<rollout::Trial> trial;         ///< the sequential judge at work; made anew after a restart
   std::map<HostName, std::size_t> index_of;    ///< into rollout.hosts
   std::int64_t samples_stored_until = 0;       ///< seconds before this are in the database
 };
@@ -58,8 +62,11 @@ struct ControllerState {
   std::map<ApplicationName, ReleaseNumber> wanted;
   DeploymentId newest_deployment = 0;
   std::map<ApplicationName, ActiveDeployment> active;
-  std::map<ApplicationName, rollout::Rollout> latest;  ///< the newest finished deployment
-  std::map<ApplicationName, SteadyTime> latest_ended;  ///< when it finished, by the controller's clock
+  std::map<ApplicationName, rollout::Rollout> latest;                   ///< the newest finished deployment
+  std::map<ApplicationName, SteadyTime> latest_ended;                   ///< when it finished, by the controller's clock
+  std::map<ApplicationName, rollout::ReleaseWatch> watches;             ///< of releases that have gone out
+  std::map<ApplicationName, std::vector<std::chrono::seconds>> bursts;  ///< of past good deployments, the newest last
+  std::map<ApplicationName, SteadyTime> ordinary_at;                    ///< when an ordinary hour was stored last
   std::map<ApplicationName, PendingBuild> building;
   std::map<std::pair<HostName, ApplicationName>, CatchUp> catching_up;
   std::set<std::pair<HostName, ApplicationName>> trusted_hosts;  ///< whose present seconds are trusted

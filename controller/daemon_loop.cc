@@ -8,6 +8,7 @@
 
 #include "controller/commit_queue.h"
 #include "controller/controller_core.h"
+#include "controller/history_worker_db.h"
 #include "controller/operate/announce_process.h"
 #include "controller/operate/answers.h"
 #include "controller/operate/operator_socket.h"
@@ -64,7 +65,7 @@ struct DaemonLoop::Parts {
       : settings(with),
         lock(std::move(state_lock)),
         anchor(std::move(clock_anchor)),
-        reader(std::move(reading)),
+        history(std::move(reading)),
         store(std::move(writing)),
         builds(std::move(releases)),
         core(std::move(with_core)) {}
@@ -73,7 +74,7 @@ struct DaemonLoop::Parts {
   posix::LockFile lock;
   posix::ClockAnchor anchor;
   posix::SignalFd signals{SIGTERM, SIGINT};
-  StateDb reader;  ///< for history; the worker has its own
+  HistoryWorker history;
   StoreWorker store;
   release::BuildWorker builds;
   ControllerCore core;
@@ -152,11 +153,9 @@ struct DaemonLoop::Parts {
     gate.revoke(refuse.public_key);
     bulk_gate.revoke(refuse.public_key);
   }
-  void carry_out(const ReadHistory& read) {
-    const auto lines = reader.history(read.application, read.most);
-    carry_out(TellClient{read.client,
-                         lines ? operate::render_history(*lines, now()) : operate::error_event(lines.error().text, 1)});
-  }
+  void carry_out(const ReadHistory& read) { history.post({read, now()}); }
+  void carry_out(const ReadDeployment& read) { history.post({read, now()}); }
+  void carry_out(const ReadTune& read) { history.post({read, now()}); }
   void carry_out(const Announce& news) {
     spdlog::info("{}: {}", news.application, news.text);
     if (settings.announce.empty()) return;
@@ -193,6 +192,10 @@ struct DaemonLoop::Parts {
       if (!turn.records.empty()) unanswered.push_back(client);
       gather(std::move(turn));
     }
+  }
+
+  void take_history() {
+    while (auto answer = history.take()) carry_out(TellClient{answer->client, std::move(answer->event)});
   }
 
   void take_builds() {
@@ -313,13 +316,15 @@ void DaemonLoop::run() {
   while (!parts.stop) {
     parts.commit_gathered();
     const auto timeout = std::max(Duration{1}, std::min<Duration>(kTick, parts.next_tick - parts.now().steady));
-    posix::wait_readable(
-        {parts.signals.fd(), parts.orders->fd(), parts.operators->fd(), parts.store.fd(), parts.builds.fd()}, timeout);
+    posix::wait_readable({parts.signals.fd(), parts.orders->fd(), parts.operators->fd(), parts.store.fd(),
+                          parts.builds.fd(), parts.history.fd()},
+                         timeout);
     while (parts.signals.take()) parts.stop = true;
     parts.take_store_news();
     parts.take_host_messages();
     parts.take_requests();
     parts.take_builds();
+    parts.take_history();
     parts.tick();
   }
   parts.commit_gathered();

@@ -60,10 +60,28 @@ struct StoreBaseline {
   HostName host;
   judge::Tally tally;
 };
+/// The seconds of the plan's hosts before the deployment began: what the sequential judge compares with.
+struct StoreBefore {
+  DeploymentId deployment;
+  std::vector<fleet::HostSeconds> hosts;
+};
 /// Counts of hosts of the plan; a second that comes again replaces what was there.
 struct StoreSamples {
   DeploymentId deployment;
   std::vector<fleet::Sample> samples;
+};
+/// An ordinary stretch of an application's fleet, for `serin tune`.
+struct StoreOrdinary {
+  ApplicationName application;
+  WallTime at;
+  std::vector<HostName> canaries;
+  std::vector<fleet::HostSeconds> hosts;  ///< all with equally many seconds
+};
+/// How long the restart of a good deployment's canaries logged more.
+struct StoreBurst {
+  DeploymentId deployment;
+  ApplicationName application;
+  std::chrono::seconds burst;
 };
 /// What an operator did: append-only.
 struct StoreAction {
@@ -71,8 +89,9 @@ struct StoreAction {
   std::uint32_t uid = 0;
   std::string who, verb, application, detail;
 };
-using Record = std::variant<StoreHost, RemoveHost, StoreRelease, StoreTrust, StoreWanted, StoreDeployment,
-                            StorePlanHost, StoreBaseline, StoreSamples, StoreAction>;
+using Record =
+    std::variant<StoreHost, RemoveHost, StoreRelease, StoreTrust, StoreWanted, StoreDeployment, StorePlanHost,
+                 StoreBaseline, StoreBefore, StoreSamples, StoreOrdinary, StoreBurst, StoreAction>;
 
 /// One line of `serin history`.
 struct HistoryLine {
@@ -102,9 +121,10 @@ struct StoredState {
   DeploymentId newest_deployment = 0;
   std::vector<rollout::Rollout> running;               ///< deployments that have not finished, with their hosts
   std::map<ApplicationName, rollout::Rollout> latest;  ///< the newest finished one of each application
-  std::map<DeploymentId, std::map<HostName, judge::Tally>> baselines;  ///< of running ones
-  std::map<DeploymentId, std::vector<fleet::Sample>> samples;          ///< of running ones
-  std::map<DeploymentId, ApplicationName> application_of;
+  std::map<DeploymentId, std::map<HostName, judge::Tally>> baselines;   ///< of running ones
+  std::map<DeploymentId, std::vector<fleet::HostSeconds>> before;       ///< of running and latest ones
+  std::map<DeploymentId, std::vector<fleet::Sample>> samples;           ///< of running ones
+  std::map<ApplicationName, std::vector<std::chrono::seconds>> bursts;  ///< the newest last
 };
 
 }  // namespace serin::controller

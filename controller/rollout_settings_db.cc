@@ -42,6 +42,76 @@ std::string narrowed(const std::string& text) {
   return bytes;
 }
 
+template <class Enum>
+Enum enum_of(const Json& json, Enum last) {
+  const int value = json.get<int>();
+  if (value < 0 || value > static_cast<int>(last)) throw std::runtime_error("a setting is out of range");
+  return static_cast<Enum>(value);
+}
+
+Json numbers_json(const judge::SequentialNumbers& numbers) {
+  Json set_aside = Json::array();
+  for (const judge::SetAside& host : numbers.set_aside) {
+    set_aside.push_back({{"host", host.host}, {"role", static_cast<int>(host.role)}, {"why", widened(host.why)}});
+  }
+  Json signatures = Json::array();
+  for (const judge::NewSignature& signature : numbers.signatures) {
+    signatures.push_back({{"id", widened(signature.id)},
+                          {"sample", widened(signature.sample)},
+                          {"count", signature.count},
+                          {"hosts", signature.hosts},
+                          {"fails", signature.fails}});
+  }
+  return {{"ratio", numbers.ratio},
+          {"ratio_low", numbers.ratio_low},
+          {"ratio_high", numbers.ratio_high},
+          {"canary_rate", numbers.canary_rate},
+          {"control_rate", numbers.control_rate},
+          {"canary_errors", numbers.canary_errors},
+          {"control_errors", numbers.control_errors},
+          {"capped", numbers.capped},
+          {"fail_evidence", numbers.fail_evidence},
+          {"fail_evidence_without_one", numbers.fail_evidence_without_one},
+          {"pass_evidence", numbers.pass_evidence},
+          {"pass_evidence_adverse", numbers.pass_evidence_adverse},
+          {"dispersion", numbers.dispersion},
+          {"spread", numbers.spread},
+          {"set_aside", std::move(set_aside)},
+          {"signatures", std::move(signatures)}};
+}
+
+judge::SequentialNumbers numbers_of(const Json& json) {
+  judge::SequentialNumbers numbers{.ratio = json.at("ratio"),
+                                   .ratio_low = json.at("ratio_low"),
+                                   .ratio_high = json.at("ratio_high"),
+                                   .canary_rate = json.at("canary_rate"),
+                                   .control_rate = json.at("control_rate"),
+                                   .canary_errors = json.at("canary_errors"),
+                                   .control_errors = json.at("control_errors"),
+                                   .capped = json.at("capped"),
+                                   .fail_evidence = json.at("fail_evidence"),
+                                   .fail_evidence_without_one = json.at("fail_evidence_without_one"),
+                                   .pass_evidence = json.at("pass_evidence"),
+                                   .pass_evidence_adverse = json.at("pass_evidence_adverse"),
+                                   .dispersion = json.at("dispersion"),
+                                   .spread = json.at("spread"),
+                                   .set_aside = {},
+                                   .signatures = {}};
+  for (const Json& host : json.at("set_aside")) {
+    numbers.set_aside.push_back({.host = host.at("host"),
+                                 .role = enum_of(host.at("role"), judge::Role::control),
+                                 .why = narrowed(host.at("why"))});
+  }
+  for (const Json& signature : json.at("signatures")) {
+    numbers.signatures.push_back({.id = narrowed(signature.at("id")),
+                                  .sample = narrowed(signature.at("sample")),
+                                  .count = signature.at("count"),
+                                  .hosts = signature.at("hosts"),
+                                  .fails = signature.at("fails")});
+  }
+  return numbers;
+}
+
 Json verdict_json(const judge::Verdict& verdict) {
   Json hosts = Json::array();
   for (const judge::HostFinding& host : verdict.hosts) {
@@ -52,19 +122,19 @@ Json verdict_json(const judge::Verdict& verdict) {
                      {"over", host.over},
                      {"trouble", widened(host.trouble)}});
   }
-  return {{"answer", static_cast<int>(verdict.answer)},
-          {"judge", verdict.judge},
-          {"reason", verdict.reason},
-          {"text", widened(verdict.text)},
-          {"seconds", verdict.seconds},
-          {"hosts", hosts}};
+  Json json{{"answer", static_cast<int>(verdict.answer)},
+            {"judge", verdict.judge},
+            {"reason", verdict.reason},
+            {"text", widened(verdict.text)},
+            {"seconds", verdict.seconds},
+            {"hosts", hosts}};
+  if (verdict.numbers) json["numbers"] = numbers_json(*verdict.numbers);
+  return json;
 }
 
 judge::Verdict verdict_of(const Json& json) {
   judge::Verdict verdict;
-  const int answer = json.at("answer").get<int>();
-  if (answer < 0 || answer > static_cast<int>(judge::Answer::inconclusive)) throw std::runtime_error("verdict");
-  verdict.answer = static_cast<judge::Answer>(answer);
+  verdict.answer = enum_of(json.at("answer"), judge::Answer::inconclusive);
   verdict.judge = json.at("judge");
   verdict.reason = json.at("reason");
   verdict.text = narrowed(json.at("text"));
@@ -77,24 +147,30 @@ judge::Verdict verdict_of(const Json& json) {
                              .over = host.at("over"),
                              .trouble = narrowed(host.at("trouble"))});
   }
+  if (json.contains("numbers")) verdict.numbers = numbers_of(json.at("numbers"));
   return verdict;
 }
 
 }  // namespace
 
 std::string rollout_settings_json(const rollout::Rollout& rollout) {
-  Json json{{"wait_ms", rollout.wait.count()},
+  Json json{{"judge", static_cast<int>(rollout.judge)},
+            {"wait_ms", rollout.wait.count()},
+            {"hold_back_until_ms", rollout.hold_back_until.count()},
+            {"settle_s", rollout.settle.count()},
             {"min_canaries", rollout.min_canaries},
             {"max_in_flight", share_json(rollout.max_in_flight)},
             {"failure_limit", share_json(rollout.failure_limit)},
             {"step_deadline_ms", rollout.step_deadline.count()},
             {"hold_limit_ms", rollout.hold_limit.count()},
             {"on_inconclusive", static_cast<int>(rollout.on_inconclusive)},
+            {"extend_ms", rollout.extend.count()},
+            {"extended", rollout.extended},
             {"on_hold_end", static_cast<int>(rollout.on_hold_end)},
             {"on_canary_lost", static_cast<int>(rollout.on_canary_lost)},
             {"stages", Json::array()}};
   for (const rollout::Stage& stage : rollout.stages) {
-    json["stages"].push_back({{"name", stage.name}, {"judged", stage.judged}});
+    json["stages"].push_back({{"name", stage.name}, {"judged", stage.judged}, {"held_back", stage.held_back}});
   }
   if (rollout.verdict) json["verdict"] = verdict_json(*rollout.verdict);
   return json.dump();
@@ -102,17 +178,24 @@ std::string rollout_settings_json(const rollout::Rollout& rollout) {
 
 void read_rollout_settings(const std::string& text, rollout::Rollout& rollout) {
   const Json json = Json::parse(text);
+  // Keys that schema 1 did not have: it knew the fixed judge only.
+  rollout.judge = enum_of(json.value("judge", Json(0)), JudgeKind::sequential);
   rollout.wait = Duration{json.at("wait_ms").get<std::int64_t>()};
+  rollout.hold_back_until = Duration{json.value("hold_back_until_ms", std::int64_t{0})};
+  rollout.settle = std::chrono::seconds{json.value("settle_s", std::int64_t{0})};
   rollout.min_canaries = json.at("min_canaries");
   rollout.max_in_flight = share_of(json.at("max_in_flight"));
   rollout.failure_limit = share_of(json.at("failure_limit"));
   rollout.step_deadline = Duration{json.at("step_deadline_ms").get<std::int64_t>()};
   rollout.hold_limit = Duration{json.at("hold_limit_ms").get<std::int64_t>()};
-  rollout.on_inconclusive = json.at("on_inconclusive").get<int>() == 1 ? OnInconclusive::abort : OnInconclusive::hold;
-  rollout.on_hold_end = json.at("on_hold_end").get<int>() == 1 ? OnHoldEnd::keep : OnHoldEnd::abort;
-  rollout.on_canary_lost = json.at("on_canary_lost").get<int>() == 1 ? OnCanaryLost::hold : OnCanaryLost::fail;
+  rollout.on_inconclusive = enum_of(json.at("on_inconclusive"), OnInconclusive::extend);
+  rollout.extend = Duration{json.value("extend_ms", std::int64_t{0})};
+  rollout.extended = json.value("extended", false);
+  rollout.on_hold_end = enum_of(json.at("on_hold_end"), OnHoldEnd::keep);
+  rollout.on_canary_lost = enum_of(json.at("on_canary_lost"), OnCanaryLost::hold);
   for (const Json& stage : json.at("stages")) {
-    rollout.stages.push_back({.name = stage.at("name"), .judged = stage.at("judged")});
+    rollout.stages.push_back(
+        {.name = stage.at("name"), .judged = stage.at("judged"), .held_back = stage.value("held_back", false)});
   }
   if (json.contains("verdict")) rollout.verdict = verdict_of(json.at("verdict"));
 }

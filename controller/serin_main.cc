@@ -7,6 +7,7 @@
 #include <exception>
 #include <filesystem>
 
+#include "controller/judge_command_file.h"
 #include "controller/operate/operator_session_socket.h"
 #include "controller/settings_file.h"
 #include "protocol/limits.h"
@@ -32,6 +33,7 @@ struct Line {
   std::string import_file;
   std::string check_file = "/etc/serin/controller.toml";
   bool check = false;
+  serin::controller::JudgeCommand judge;
 };
 
 int fail(const std::string& text, int code) {
@@ -93,6 +95,11 @@ void add_others(CLI::App& app, Line& line) {
   resume->add_flag("--detach", line.request.detach, "do not wait for the end");
   CLI::App* attach = add_verb(app, line, "attach", "attach", "show the running deployment again");
   attach->add_option("DEPLOYMENT", line.request.arguments, "its number")->expected(0, 1);
+  CLI::App* show = add_verb(app, line, "show", "show", "one deployment: its verdict, its hosts");
+  show->add_option("DEPLOYMENT", line.request.arguments, "its number (default: the newest)")->expected(0, 1);
+  show->add_flag("--trace", line.request.trace, "what its hosts counted, as CSV for `serin judge`");
+  CLI::App* tune = add_verb(app, line, "tune", "tune", "what the judge would have said of the past; better settings");
+  tune->add_option("APPLICATION", line.request.application, "the same as -a");
   CLI::App* history = add_verb(app, line, "history", "history", "the newest deployments");
   history->add_option("COUNT", line.request.arguments, "how many (20)")->expected(0, 1);
 }
@@ -120,6 +127,25 @@ void add_config(CLI::App& app, Line& line) {
   CLI::App* check = config->add_subcommand("check", "read it and tell what is wrong (agents: serin-agent --check)");
   check->add_option("FILE", line.check_file)->capture_default_str();
   check->parse_complete_callback([&line] { line.check = true; });
+}
+
+void add_judge(CLI::App& app, Line& line) {
+  CLI::App* judge = app.add_subcommand("judge", "judge a recorded trace again, without the daemon");
+  judge->add_option("TRACE", line.judge.file, "second,host,role,errors,lines and #deploy=SECOND; - is standard input")
+      ->required();
+  judge->add_option("--judge", line.judge.judge, "sequential or fixed")->capture_default_str();
+  judge->add_option("--horizon", line.judge.horizon, "seconds until it must answer (default: 60)");
+  judge->add_option("--set", line.judge.settings, "KEY=VALUE, another number of the judge; may be repeated")
+      ->take_all();
+  judge->add_flag("--explain", line.judge.explain, "every second, and what each safeguard said");
+  judge->add_flag("--json", line.judge.json, "one JSON document");
+}
+
+int judge_trace(const serin::controller::JudgeCommand& command) {
+  const auto text = serin::controller::run_judge(command);
+  if (!text) return fail(text.error().text, kError);
+  fmt::print("{}", *text);
+  return std::fflush(stdout) == 0 ? 0 : fail("cannot write to standard output", kError);
 }
 
 /// What only this process knows.
@@ -160,12 +186,14 @@ int run(int argc, char** argv) {
   add_others(app, line);
   add_hosts(app, line);
   add_config(app, line);
+  add_judge(app, line);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUsage;
   }
   if (line.check) return serin::controller::check_settings("serin", line.check_file);
+  if (!line.judge.file.empty()) return judge_trace(line.judge);
   if (auto completed = complete(line); !completed) return fail(completed.error().text, kUsage);
   return serin::operate::run_request({.run_dir = line.run_dir, .json = line.json, .interrupt_takes_back = line.follows},
                                      std::move(line.request));

@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "controller/fleet/report_ledger.h"
 #include "protocol/clock.h"
 
 /// How values stand in the columns of state_tables_db.h. For its .cc files only.
@@ -41,6 +43,49 @@ Enum checked(const SQLite::Column& column, Enum last) {
   if (value < 0 || value > static_cast<int>(last))
     throw std::runtime_error(fmt::format("{} = {}", column.getName(), value));
   return static_cast<Enum>(value);
+}
+
+/// Of each second: 0 for one without a report, else 1 + 2 x errors + (trusted ? 1 : 0), then lines; each as a number of
+/// seven bits a byte, the lowest first, with the eighth bit set in all bytes but the last.
+inline void append_number(std::string& bytes, std::uint64_t value) {
+  for (; value >= 0x80; value >>= 7U) bytes.push_back(static_cast<char>(value | 0x80U));
+  bytes.push_back(static_cast<char>(value));
+}
+inline std::uint64_t take_number(std::string_view& bytes) {
+  std::uint64_t value = 0;
+  for (unsigned shift = 0; shift < 64; shift += 7) {
+    if (bytes.empty()) throw std::runtime_error("a number ends too early");
+    const auto byte = static_cast<unsigned char>(bytes.front());
+    bytes.remove_prefix(1);
+    value |= static_cast<std::uint64_t>(byte & 0x7FU) << shift;
+    if (byte < 0x80) return value;
+  }
+  throw std::runtime_error("a number is too long");
+}
+inline std::string seconds_to_bytes(const std::vector<fleet::SecondOfHost>& seconds) {
+  std::string bytes;
+  for (const fleet::SecondOfHost& second : seconds) {
+    if (!second.reported) {
+      append_number(bytes, 0);
+      continue;
+    }
+    append_number(bytes, 1 + 2 * std::uint64_t{second.errors} + (second.trusted ? 1 : 0));
+    append_number(bytes, second.lines);
+  }
+  return bytes;
+}
+inline std::vector<fleet::SecondOfHost> seconds_of_bytes(std::string_view bytes) {
+  std::vector<fleet::SecondOfHost> seconds;
+  while (!bytes.empty()) {
+    fleet::SecondOfHost& second = seconds.emplace_back();
+    const std::uint64_t word = take_number(bytes);
+    if (word == 0) continue;
+    second.reported = true;
+    second.trusted = (word - 1) % 2 == 1;
+    second.errors = static_cast<std::uint32_t>((word - 1) / 2);
+    second.lines = static_cast<std::uint32_t>(take_number(bytes));
+  }
+  return seconds;
 }
 
 inline std::string join(const std::vector<std::string>& words) {

@@ -12,7 +12,7 @@ namespace serin::controller {
 namespace {
 
 constexpr int kApplicationId = 0x5e819;  ///< marks the file as Serin's
-constexpr int kSchemaVersion = 1;
+constexpr int kSchemaVersion = 2;
 constexpr int kBusyMs = 2'000;
 
 ErrorKind kind_of(int code) {
@@ -128,11 +128,18 @@ Result<StateDb> StateDb::open(const std::filesystem::path& file) {
     if (empty) {
       SQLite::Transaction transaction(database);
       database.exec(StateTables::schema());
+      database.exec(StateTables::schema_since_1());
       database.exec(fmt::format("PRAGMA application_id={}; PRAGMA user_version={}", kApplicationId, kSchemaVersion));
       transaction.commit();
     } else if (const std::string check = database.execAndGet("PRAGMA quick_check(1)").getString(); check != "ok") {
       return failure(ErrorKind::corrupt, fmt::format("database {}: {}: {}", file.string(), printable(check),
                                                      remedy_for(ErrorKind::corrupt)));
+    }
+    if (!empty && version < kSchemaVersion) {
+      SQLite::Transaction transaction(database);
+      database.exec(StateTables::schema_since_1());
+      database.exec(fmt::format("PRAGMA user_version={}", kSchemaVersion));
+      transaction.commit();
     }
     parts->tables = std::make_unique<StateTables>(database);
     return StateDb(std::move(parts));
@@ -151,6 +158,23 @@ Result<void> StateDb::commit(const std::vector<Record>& records) {
     for (const Record& record : records) parts_->tables->store(record);
     transaction.commit();
   });
+}
+
+Result<std::vector<DeploymentId>> StateDb::good_deployments(const ApplicationName& application, std::size_t most) {
+  return parts_->guarded([&] { return parts_->tables->good_deployments(application, most); });
+}
+
+Result<std::vector<StoreOrdinary>> StateDb::ordinary_hours(const ApplicationName& application) {
+  return parts_->guarded([&] { return parts_->tables->ordinary_hours(application); });
+}
+
+Result<evidence::StoredTrace> StateDb::deployment(DeploymentId id) {
+  auto found = parts_->guarded([&] { return parts_->tables->deployment(id); });
+  if (!found) return std::unexpected(found.error());
+  if (!*found) {
+    return failure(ErrorKind::not_found, fmt::format("there is no deployment {}: `serin history` lists them", id));
+  }
+  return std::move(**found);
 }
 
 Result<std::vector<HistoryLine>> StateDb::history(const ApplicationName& application, std::size_t most) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "controller/evidence/deployment_trace.h"
 #include "controller/records.h"
 #include "protocol/posix/system_clock.h"
 
@@ -25,6 +26,12 @@ class StateDb {
   Result<void> commit(const std::vector<Record>& records);
   /// Newest first.
   Result<std::vector<HistoryLine>> history(const ApplicationName& application, std::size_t most);
+  /// A deployment with all that was counted; `not_found` when there is none of this number.
+  Result<evidence::StoredTrace> deployment(DeploymentId id);
+  /// Deployments that passed and were released, not by hand, with their counts still stored; the newest first.
+  Result<std::vector<DeploymentId>> good_deployments(const ApplicationName& application, std::size_t most);
+  /// The stored hours of the last 30 days, the oldest first.
+  Result<std::vector<StoreOrdinary>> ordinary_hours(const ApplicationName& application);
   /// The clock's anchor (posix/system_clock.h), stored when it changed.
   Result<posix::ClockAnchor> clock_anchor();
   Result<void> store_clock_anchor(const posix::ClockAnchor& anchor);

@@ -1,4 +1,5 @@
 // Rows read back: what a new start of the daemon goes on with, and the history.
+#include "controller/evidence/agent_evidence.h"
 #include "controller/state_columns_db.h"
 #include "controller/state_tables_db.h"
 
@@ -40,46 +41,79 @@ void StateTables::load_releases(StoredState& state) {
   while (wanted.executeStep()) state.wanted[wanted.getColumn(0).getString()] = unsigned_of(wanted.getColumn(1));
 }
 
+namespace {
+
+constexpr const char* kDeploymentColumns =
+    "id, application, release, owner, message, force, rollback, first_release, started_wall_ms, settings, phase, "
+    "stage, "
+    "phase_since_ms, soak_from_ms, forced_on, reason, ending, ended_wall_ms, started_at_ms";
+
+/// Without its hosts.
+rollout::Rollout deployment_of(SQLite::Statement& rows) {
+  rollout::Rollout rollout;
+  rollout.id = unsigned_of(rows.getColumn(0));
+  rollout.application = rows.getColumn(1).getString();
+  rollout.release = unsigned_of(rows.getColumn(2));
+  rollout.owner = bytes_of(rows.getColumn(3));
+  rollout.message = bytes_of(rows.getColumn(4));
+  rollout.force = rows.getColumn(5).getInt() != 0;
+  rollout.rollback = rows.getColumn(6).getInt() != 0;
+  rollout.first_release = rows.getColumn(7).getInt() != 0;
+  rollout.started_wall = WallTime{Duration{rows.getColumn(8).getInt64()}};
+  read_rollout_settings(rows.getColumn(9).getString(), rollout);
+  rollout.phase = checked(rows.getColumn(10), rollout::Phase::finished);
+  rollout.stage = rows.getColumn(11).getUInt();
+  rollout.phase_since = SteadyTime{Duration{rows.getColumn(12).getInt64()}};
+  if (!rows.getColumn(13).isNull()) rollout.soak_from = SteadyTime{Duration{rows.getColumn(13).getInt64()}};
+  rollout.forced_on = rows.getColumn(14).getInt() != 0;
+  rollout.reason = bytes_of(rows.getColumn(15));
+  rollout.ending = checked(rows.getColumn(16), rollout::Ending::superseded);
+  rollout.ended_wall = WallTime{Duration{rows.getColumn(17).getInt64()}};
+  rollout.started_at = SteadyTime{Duration{rows.getColumn(18).getInt64()}};
+  return rollout;
+}
+
+}  // namespace
+
 void StateTables::load_deployments(StoredState& state) {
-  auto& rows = prepared(
-      "SELECT id, application, release, owner, message, force, rollback, first_release, started_wall_ms, settings, "
-      "phase, "
-      "stage, phase_since_ms, soak_from_ms, forced_on, reason, ending, ended_wall_ms, started_at_ms FROM deployment "
-      "WHERE phase<>? OR id IN (SELECT max(id) FROM deployment WHERE phase=? GROUP BY application) ORDER BY id");
+  static const std::string sql = fmt::format(
+      "SELECT {} FROM deployment WHERE phase<>? OR id IN (SELECT max(id) FROM deployment WHERE phase=? GROUP BY "
+      "application) ORDER BY id",
+      kDeploymentColumns);
+  auto& rows = prepared(sql.c_str());
   rows.bind(1, static_cast<int>(rollout::Phase::finished));
   rows.bind(2, static_cast<int>(rollout::Phase::finished));
   while (rows.executeStep()) {
-    rollout::Rollout rollout;
-    rollout.id = unsigned_of(rows.getColumn(0));
-    rollout.application = rows.getColumn(1).getString();
-    rollout.release = unsigned_of(rows.getColumn(2));
-    rollout.owner = bytes_of(rows.getColumn(3));
-    rollout.message = bytes_of(rows.getColumn(4));
-    rollout.force = rows.getColumn(5).getInt() != 0;
-    rollout.rollback = rows.getColumn(6).getInt() != 0;
-    rollout.first_release = rows.getColumn(7).getInt() != 0;
-    rollout.started_wall = WallTime{Duration{rows.getColumn(8).getInt64()}};
-    read_rollout_settings(rows.getColumn(9).getString(), rollout);
-    rollout.phase = checked(rows.getColumn(10), rollout::Phase::finished);
-    rollout.stage = rows.getColumn(11).getUInt();
-    rollout.phase_since = SteadyTime{Duration{rows.getColumn(12).getInt64()}};
-    if (!rows.getColumn(13).isNull()) rollout.soak_from = SteadyTime{Duration{rows.getColumn(13).getInt64()}};
-    rollout.forced_on = rows.getColumn(14).getInt() != 0;
-    rollout.reason = bytes_of(rows.getColumn(15));
-    rollout.ending = checked(rows.getColumn(16), rollout::Ending::superseded);
-    rollout.ended_wall = WallTime{Duration{rows.getColumn(17).getInt64()}};
-    rollout.started_at = SteadyTime{Duration{rows.getColumn(18).getInt64()}};
+    rollout::Rollout rollout = deployment_of(rows);
     rollout.hosts = load_plan(rollout.id);
+    state.before[rollout.id] = load_before(rollout.id);
     if (rollout.phase == rollout::Phase::finished) {
       state.latest[rollout.application] = std::move(rollout);
     } else {
-      load_evidence(state, rollout.id);
+      load_baselines(state, rollout.id);
+      state.samples[rollout.id] = load_samples(rollout.id);
       state.running.push_back(std::move(rollout));
     }
   }
   auto& newest = prepared("SELECT coalesce(max(id), 0) FROM deployment");
   newest.executeStep();
   state.newest_deployment = unsigned_of(newest.getColumn(0));
+  auto& bursts = prepared("SELECT application, seconds FROM burst ORDER BY deployment");
+  while (bursts.executeStep()) {
+    state.bursts[bursts.getColumn(0).getString()].emplace_back(bursts.getColumn(1).getInt64());
+  }
+}
+
+std::optional<evidence::StoredTrace> StateTables::deployment(DeploymentId id) {
+  static const std::string sql = fmt::format("SELECT {} FROM deployment WHERE id=?", kDeploymentColumns);
+  auto& rows = prepared(sql.c_str());
+  rows.bind(1, number(id));
+  if (!rows.executeStep()) return std::nullopt;
+  evidence::StoredTrace stored{.rollout = deployment_of(rows), .before = {}, .samples = {}};
+  stored.rollout.hosts = load_plan(id);
+  stored.before = evidence::in_plan_order(stored.rollout, load_before(id));
+  stored.samples = load_samples(id);
+  return stored;
 }
 
 std::vector<rollout::PlanHost> StateTables::load_plan(DeploymentId deployment) {
@@ -106,23 +140,76 @@ std::vector<rollout::PlanHost> StateTables::load_plan(DeploymentId deployment) {
   return hosts;
 }
 
-void StateTables::load_evidence(StoredState& state, DeploymentId deployment) {
+void StateTables::load_baselines(StoredState& state, DeploymentId deployment) {
   auto& baselines = prepared("SELECT host, errors, lines, seconds FROM baseline WHERE deployment=?");
   baselines.bind(1, number(deployment));
   while (baselines.executeStep()) {
     state.baselines[deployment][baselines.getColumn(0).getString()] = {
         unsigned_of(baselines.getColumn(1)), unsigned_of(baselines.getColumn(2)), unsigned_of(baselines.getColumn(3))};
   }
-  auto& samples =
-      prepared("SELECT second, host, errors, lines, trusted FROM sample WHERE deployment=? ORDER BY second");
-  samples.bind(1, number(deployment));
-  while (samples.executeStep()) {
-    state.samples[deployment].push_back({.second = samples.getColumn(0).getInt64(),
-                                         .host = samples.getColumn(1).getString(),
-                                         .errors = samples.getColumn(2).getUInt(),
-                                         .lines = samples.getColumn(3).getUInt(),
-                                         .trusted = samples.getColumn(4).getInt() != 0});
+}
+
+std::vector<fleet::HostSeconds> StateTables::load_before(DeploymentId deployment) {
+  std::vector<fleet::HostSeconds> hosts;
+  auto& rows = prepared("SELECT host, first_second, rules_hash, seconds FROM before WHERE deployment=?");
+  rows.bind(1, number(deployment));
+  while (rows.executeStep()) {
+    hosts.push_back({.host = rows.getColumn(0).getString(),
+                     .first = rows.getColumn(1).getInt64(),
+                     .rules_hash = bytes_of(rows.getColumn(2)),
+                     .seconds = seconds_of_bytes(bytes_of(rows.getColumn(3)))});
   }
+  return hosts;
+}
+
+std::vector<fleet::Sample> StateTables::load_samples(DeploymentId deployment) {
+  std::vector<fleet::Sample> samples;
+  auto& rows = prepared("SELECT second, host, errors, lines, trusted FROM sample WHERE deployment=? ORDER BY second");
+  rows.bind(1, number(deployment));
+  while (rows.executeStep()) {
+    samples.push_back({.second = rows.getColumn(0).getInt64(),
+                       .host = rows.getColumn(1).getString(),
+                       .errors = rows.getColumn(2).getUInt(),
+                       .lines = rows.getColumn(3).getUInt(),
+                       .trusted = rows.getColumn(4).getInt() != 0});
+  }
+  return samples;
+}
+
+std::vector<DeploymentId> StateTables::good_deployments(const ApplicationName& application, std::size_t most) {
+  std::vector<DeploymentId> ids;
+  auto& rows = prepared(
+      "SELECT id, settings FROM deployment WHERE application=? AND ending=? AND forced_on=0 AND soak_from_ms IS NOT "
+      "NULL "
+      "AND EXISTS (SELECT 1 FROM before WHERE deployment=id) ORDER BY id DESC LIMIT ?");
+  rows.bind(1, application);
+  rows.bind(2, static_cast<int>(rollout::Ending::released));
+  rows.bind(3, number(most));
+  while (rows.executeStep()) {
+    rollout::Rollout rollout;
+    read_rollout_settings(rows.getColumn(1).getString(), rollout);
+    const bool passed = rollout.verdict && rollout.verdict->answer == judge::Answer::pass;
+    if (passed) ids.push_back(unsigned_of(rows.getColumn(0)));
+  }
+  return ids;
+}
+
+std::vector<StoreOrdinary> StateTables::ordinary_hours(const ApplicationName& application) {
+  std::vector<StoreOrdinary> hours;
+  auto& rows = prepared(
+      "SELECT at_wall_ms, host, canary, first_second, seconds FROM ordinary WHERE application=? ORDER BY at_wall_ms");
+  rows.bind(1, application);
+  while (rows.executeStep()) {
+    const WallTime at{Duration{rows.getColumn(0).getInt64()}};
+    if (hours.empty() || hours.back().at != at) hours.push_back({.application = application, .at = at});
+    const std::string host = rows.getColumn(1).getString();
+    if (rows.getColumn(2).getInt() != 0) hours.back().canaries.push_back(host);
+    hours.back().hosts.push_back({.host = host,
+                                  .first = rows.getColumn(3).getInt64(),
+                                  .rules_hash = {},
+                                  .seconds = seconds_of_bytes(bytes_of(rows.getColumn(4)))});
+  }
+  return hours;
 }
 
 std::vector<HistoryLine> StateTables::history(const ApplicationName& application, std::size_t most) {

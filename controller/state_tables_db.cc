@@ -1,5 +1,6 @@
 #include "controller/state_tables_db.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "controller/state_columns_db.h"
@@ -10,7 +11,8 @@ using namespace columns;
 
 namespace {
 constexpr std::size_t kSamplesKeptDeployments = 200;
-}
+constexpr Duration kOrdinaryKept = std::chrono::hours{24 * 30};
+}  // namespace
 
 const char* StateTables::schema() {
   return R"(
@@ -39,6 +41,17 @@ CREATE TABLE sample(deployment INTEGER, second INTEGER, host TEXT, errors INTEGE
   trusted INTEGER NOT NULL, PRIMARY KEY(deployment, second, host)) WITHOUT ROWID;
 CREATE TABLE action(at_wall_ms INTEGER NOT NULL, uid INTEGER NOT NULL, who BLOB NOT NULL, verb BLOB NOT NULL,
   application BLOB NOT NULL, detail BLOB NOT NULL);
+)";
+}
+
+const char* StateTables::schema_since_1() {
+  return R"(
+CREATE TABLE before(deployment INTEGER, host TEXT, first_second INTEGER NOT NULL, rules_hash BLOB NOT NULL,
+  seconds BLOB NOT NULL,
+  PRIMARY KEY(deployment, host)) WITHOUT ROWID;
+CREATE TABLE ordinary(application TEXT, at_wall_ms INTEGER, host TEXT, canary INTEGER NOT NULL,
+  first_second INTEGER NOT NULL, seconds BLOB NOT NULL, PRIMARY KEY(application, at_wall_ms, host)) WITHOUT ROWID;
+CREATE TABLE burst(deployment INTEGER PRIMARY KEY, application TEXT NOT NULL, seconds INTEGER NOT NULL);
 )";
 }
 
@@ -183,6 +196,18 @@ void StateTables::put(const StoreBaseline& row) {
   insert.exec();
 }
 
+void StateTables::put(const StoreBefore& row) {
+  for (const fleet::HostSeconds& host : row.hosts) {
+    auto& insert = prepared("INSERT OR REPLACE INTO before VALUES(?,?,?,?,?)");
+    insert.bind(1, number(row.deployment));
+    insert.bind(2, host.host);
+    insert.bind(3, host.first);
+    bind_bytes(insert, 4, host.rules_hash);
+    bind_bytes(insert, 5, seconds_to_bytes(host.seconds));
+    insert.exec();
+  }
+}
+
 void StateTables::put(const StoreSamples& row) {
   for (const fleet::Sample& sample : row.samples) {
     auto& insert = prepared("INSERT OR REPLACE INTO sample VALUES(?,?,?,?,?,?)");
@@ -194,6 +219,32 @@ void StateTables::put(const StoreSamples& row) {
     insert.bind(6, sample.trusted ? 1 : 0);
     insert.exec();
   }
+}
+
+void StateTables::put(const StoreOrdinary& row) {
+  for (const fleet::HostSeconds& host : row.hosts) {
+    auto& insert = prepared("INSERT OR REPLACE INTO ordinary VALUES(?,?,?,?,?,?)");
+    insert.bind(1, row.application);
+    insert.bind(2, ms_of(row.at));
+    insert.bind(3, host.host);
+    const bool canary = std::find(row.canaries.begin(), row.canaries.end(), host.host) != row.canaries.end();
+    insert.bind(4, canary ? 1 : 0);
+    insert.bind(5, host.first);
+    bind_bytes(insert, 6, seconds_to_bytes(host.seconds));
+    insert.exec();
+  }
+  auto& prune = prepared("DELETE FROM ordinary WHERE application=? AND at_wall_ms<?");
+  prune.bind(1, row.application);
+  prune.bind(2, ms_of(row.at) - kOrdinaryKept.count());
+  prune.exec();
+}
+
+void StateTables::put(const StoreBurst& row) {
+  auto& insert = prepared("INSERT OR REPLACE INTO burst VALUES(?,?,?)");
+  insert.bind(1, number(row.deployment));
+  insert.bind(2, row.application);
+  insert.bind(3, static_cast<std::int64_t>(row.burst.count()));
+  insert.exec();
 }
 
 void StateTables::put(const StoreAction& row) {
@@ -209,6 +260,7 @@ void StateTables::put(const StoreAction& row) {
 
 void StateTables::prune_samples() {
   for (const char* sql : {"DELETE FROM sample WHERE deployment <= (SELECT max(id) FROM deployment) - ?",
+                          "DELETE FROM before WHERE deployment <= (SELECT max(id) FROM deployment) - ?",
                           "DELETE FROM baseline WHERE deployment <= (SELECT max(id) FROM deployment) - ?"}) {
     auto& prune = prepared(sql);
     prune.bind(1, number(kSamplesKeptDeployments));

@@ -3,6 +3,7 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,11 +16,15 @@ namespace serin::controller {
 class StateTables {
  public:
   explicit StateTables(SQLite::Database& database) : database_(database) {}
-  static const char* schema();
+  static const char* schema();          ///< version 1
+  static const char* schema_since_1();  ///< what version 2 has beside that
 
   void store(const Record& record);
   StoredState load();
   std::vector<HistoryLine> history(const ApplicationName& application, std::size_t most);
+  std::optional<evidence::StoredTrace> deployment(DeploymentId id);
+  std::vector<DeploymentId> good_deployments(const ApplicationName& application, std::size_t most);
+  std::vector<StoreOrdinary> ordinary_hours(const ApplicationName& application);
   posix::ClockAnchor clock_anchor();
   void store_clock_anchor(const posix::ClockAnchor& anchor);
   SteadyTime newest_time();
@@ -35,7 +40,10 @@ class StateTables {
   void put(const StoreDeployment& row);
   void put(const StorePlanHost& row);
   void put(const StoreBaseline& row);
+  void put(const StoreBefore& row);
   void put(const StoreSamples& row);
+  void put(const StoreOrdinary& row);
+  void put(const StoreBurst& row);
   void put(const StoreAction& row);
   void prune_samples();
   /// Of a host that is new in the plan.
@@ -45,7 +53,9 @@ class StateTables {
   void load_releases(StoredState& state);
   void load_deployments(StoredState& state);
   std::vector<rollout::PlanHost> load_plan(DeploymentId deployment);
-  void load_evidence(StoredState& state, DeploymentId deployment);
+  void load_baselines(StoredState& state, DeploymentId deployment);
+  std::vector<fleet::HostSeconds> load_before(DeploymentId deployment);
+  std::vector<fleet::Sample> load_samples(DeploymentId deployment);
 
   /// A statement that is prepared once, ready for its values.
   SQLite::Statement& prepared(const char* sql);

@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "controller/judge/sequential_settings.h"
 #include "controller/records.h"
 #include "controller/release/release_builder.h"
 #include "protocol/wire.h"
@@ -39,17 +40,30 @@ struct AdmitKey {
 struct RefuseKey {
   std::string public_key;
 };
-/// Read from the database, render, and answer the client.
+/// Questions about the past, which history_worker_db.h answers.
 struct ReadHistory {
   Client client;
   ApplicationName application;
   std::size_t most = 20;
 };
+/// One deployment, or its trace.
+struct ReadDeployment {
+  Client client;
+  DeploymentId deployment = 0;
+  bool trace = false;
+};
+/// What the sequential judge would have said of good deployments and of ordinary hours, with these settings and others.
+struct ReadTune {
+  Client client;
+  ApplicationName application;
+  judge::SequentialSettings settings;
+};
 /// Run the announce hook with these words.
 struct Announce {
   std::string kind, application, text;
 };
-using Effect = std::variant<SendToHost, TellClient, StartBuild, AdmitKey, RefuseKey, ReadHistory, Announce>;
+using Effect = std::variant<SendToHost, TellClient, StartBuild, AdmitKey, RefuseKey, ReadHistory, ReadDeployment,
+                            ReadTune, Announce>;
 
 /// What one event came to: rows to commit, then effects to carry out in order, never before the rows that they rest on
 /// are durable (commit_queue.h).

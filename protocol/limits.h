@@ -56,7 +56,11 @@ inline constexpr auto kOperatorWaitMax = 366 * 24h;  ///< of --wait: sums with a
 inline constexpr auto kReportedSecondsKept = 120s;   ///< what an agent can send again
 inline constexpr auto kLedgerFine = 600s;            ///< the controller's ring of seconds
 inline constexpr auto kWaitMin = 1s;
-inline constexpr auto kWaitMax = 7min;         ///< of a judge: all its seconds, and silence_max, fit into kLedgerFine
+inline constexpr auto kWaitMax = 7min;   ///< of a judge: all its seconds, and silence_max, fit into kLedgerFine
+inline constexpr auto kHorizonMin = 8s;  ///< of the sequential judge: it needs so long for a pass
+inline constexpr auto kSettleMax = 60s;
+inline constexpr auto kBaselineMax =
+    300s;  ///< before a deployment, second by second: kept in kLedgerFine beside its start
 inline constexpr auto kLedgerCoarse = 3'600s;  ///< its ring of 10 s sums
 
 // Counting
@@ -64,6 +68,14 @@ inline constexpr std::size_t kReadBytes = 64U << 10;          ///< one buffer fo
 inline constexpr std::size_t kLineBytesMatched = 16U << 10;   ///< a longer line is matched on this much
 inline constexpr std::size_t kReadBytesPerTurn = 1U << 20;    ///< fairness between files
 inline constexpr std::uint64_t kBacklogBytesMax = 16U << 20;  ///< more than this behind is skipped, and said
+
+// Traces of deploys, as serin judge reads them
+inline constexpr std::size_t kTraceBytesMax = 512U << 20;
+inline constexpr std::size_t kTraceHostsMax = 20'000;
+inline constexpr std::size_t kTraceCellsMax = 8'000'000;  ///< hosts x seconds: 256 MB in memory
+inline constexpr std::size_t kTraceSignaturesMax = 2'000'000;
+inline constexpr std::uint64_t kTraceCountMax = 1'000'000'000;  ///< of errors, lines or requests in one second
+inline constexpr std::int64_t kTraceSecondMax = 1'000'000'000'000'000;
 
 // Hooks
 inline constexpr std::size_t kHookOutputBytesKept = 8U << 10;

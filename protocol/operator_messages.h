@@ -19,6 +19,7 @@ struct OperatorRequest {
   bool yes = false;         ///< "I was asked, or want no question"
   bool yes_delete = false;  ///< the source may delete more than delete_limit
   bool detach = false;
+  bool trace = false;         ///< show: the deployment's trace as CSV
   std::int64_t wait_ms = -1;  ///< overrides the configured wait; -1: as configured
   std::vector<std::string> labels;
   std::string name;  ///< for hosts accept

@@ -188,6 +188,11 @@ std::optional<std::int64_t> Setting::whole(std::int64_t min, std::int64_t max) c
   return *value;
 }
 
+bool Setting::says(std::string_view text) const {
+  const auto* value = std::get_if<std::string>(&value_->data);
+  return value != nullptr && *value == text;
+}
+
 std::optional<std::size_t> Setting::choice(std::span<const std::string_view> words) const {
   const auto word = any_text();
   if (!word) return std::nullopt;
@@ -259,10 +264,10 @@ void Setting::read_duration(Duration& to, Duration min, Duration max) const {
   }
 }
 
-void Setting::read_share(std::uint32_t& count, double& percent) const {
+void Setting::read_share(std::uint32_t& count, double& percent, std::int64_t min) const {
   constexpr std::int64_t kHostsMax = 1'000'000;
   if (std::holds_alternative<std::int64_t>(value_->data)) {
-    if (const auto hosts = whole(1, kHostsMax)) {
+    if (const auto hosts = whole(min, kHostsMax)) {
       count = static_cast<std::uint32_t>(*hosts);
       percent = 0;
     }

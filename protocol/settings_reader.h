@@ -57,6 +57,9 @@ class Setting {
   /// A list's values, each with the list's key and example.
   [[nodiscard]] std::optional<std::vector<Setting>> items() const;
 
+  /// It is exactly this text.
+  [[nodiscard]] bool says(std::string_view text) const;
+
   void read_text(std::string& to) const;
   /// An absolute path without "." and ".."; doubled slashes and one at the end are left out.
   void read_path(std::string& to) const;
@@ -66,8 +69,9 @@ class Setting {
   }
   void read_number(double& to, double min, double max) const;
   void read_duration(Duration& to, Duration min, Duration max) const;
-  /// A number of hosts (then `percent` is 0), or a share such as "10%" (then `count` is 0).
-  void read_share(std::uint32_t& count, double& percent) const;
+  /// A number of hosts (then `percent` is 0), or a share such as "10%" (then `count` is 0). 0 stands for none, where
+  /// `min` allows it.
+  void read_share(std::uint32_t& count, double& percent, std::int64_t min = 1) const;
   /// A command: the program by its absolute path, then its arguments; [] is none.
   void read_argv(std::vector<std::string>& to) const;
   template <class Enum>

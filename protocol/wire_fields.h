@@ -152,6 +152,7 @@ void fields(V& v, OperatorRequest& m) {
   v("yes", m.yes);
   v("yes_delete", m.yes_delete);
   v("detach", m.detach);
+  v("trace", m.trace);
   v("wait_ms", m.wait_ms);
   v("labels", m.labels);
   v("name", m.name);

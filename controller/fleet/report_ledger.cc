@@ -254,6 +254,40 @@ std::optional<double> ReportLedger::error_rate(const HostName& host, const Appli
   return errors / static_cast<double>(count);
 }
 
+SecondOfHost ReportLedger::cell_at(const Series& series, std::int64_t second) {
+  const Cell& cell = series.fine[slot_of(second, kFineSeconds)];
+  if (cell.second != second) return {};
+  return {.errors = cell.errors, .lines = cell.lines, .reported = true, .trusted = cell.trusted};
+}
+
+SecondOfHost ReportLedger::at(const HostName& host, const ApplicationName& application, std::int64_t second) const {
+  const Series* found = find(host, application);
+  return found == nullptr ? SecondOfHost{} : cell_at(*found, second);
+}
+
+HostSeconds ReportLedger::seconds(const HostName& host, const ApplicationName& application, std::int64_t from,
+                                  std::int64_t until) const {
+  HostSeconds all{.host = host, .first = from, .rules_hash = {}, .seconds = {}};
+  all.seconds.resize(static_cast<std::size_t>(std::max<std::int64_t>(until - from, 0)));
+  const Series* found = find(host, application);
+  if (found == nullptr) return all;
+  all.rules_hash = found->rules_hash;
+  for (std::size_t i = 0; i < all.seconds.size(); ++i) {
+    all.seconds[i] = cell_at(*found, from + static_cast<std::int64_t>(i));
+  }
+  return all;
+}
+
+std::int64_t ReportLedger::newest(const HostName& host, const ApplicationName& application) const {
+  const Series* found = find(host, application);
+  return found == nullptr ? -1 : found->newest;
+}
+
+std::string ReportLedger::rules_hash(const HostName& host, const ApplicationName& application) const {
+  const Series* found = find(host, application);
+  return found == nullptr ? std::string{} : found->rules_hash;
+}
+
 std::vector<Sample> ReportLedger::samples(const HostName& host, const ApplicationName& application, std::int64_t from,
                                           std::int64_t until) const {
   std::vector<Sample> all;

@@ -24,6 +24,23 @@ struct Sample {
   friend bool operator==(const Sample&, const Sample&) = default;
 };
 
+/// What one host reported of one second.
+struct SecondOfHost {
+  std::uint32_t errors = 0, lines = 0;
+  bool reported = false;  ///< false: nothing is known of it
+  bool trusted = false;
+  friend bool operator==(const SecondOfHost&, const SecondOfHost&) = default;
+};
+
+/// One host's seconds [first, first + seconds.size()) of the controller's clock.
+struct HostSeconds {
+  HostName host;
+  std::int64_t first = 0;
+  std::string rules_hash;  ///< of the rules that made these counts; empty: none came yet
+  std::vector<SecondOfHost> seconds;
+  friend bool operator==(const HostSeconds&, const HostSeconds&) = default;
+};
+
 /// A sample that is new or has other counts than before.
 struct ChangedSample {
   ApplicationName application;
@@ -75,6 +92,15 @@ class ReportLedger {
   /// Errors per second over the newest `seconds` reported ones; nothing when none was reported within the last 10 s.
   [[nodiscard]] std::optional<double> error_rate(const HostName& host, const ApplicationName& application,
                                                  SteadyTime now, std::int64_t seconds) const;
+  /// One second; one without a report when it is older than the ring, too.
+  [[nodiscard]] SecondOfHost at(const HostName& host, const ApplicationName& application, std::int64_t second) const;
+  /// The newest second that the host reported; -1: none.
+  [[nodiscard]] std::int64_t newest(const HostName& host, const ApplicationName& application) const;
+  /// All seconds in [from, until), in one array.
+  [[nodiscard]] HostSeconds seconds(const HostName& host, const ApplicationName& application, std::int64_t from,
+                                    std::int64_t until) const;
+  /// Of the rules that made the newest counts; empty: none came yet.
+  [[nodiscard]] std::string rules_hash(const HostName& host, const ApplicationName& application) const;
   /// The seconds in [from, until) that were reported, ascending.
   [[nodiscard]] std::vector<Sample> samples(const HostName& host, const ApplicationName& application, std::int64_t from,
                                             std::int64_t until) const;
@@ -115,6 +141,7 @@ class ReportLedger {
   void record_application(const HostName& host, const ApplicationCounts& counts, Clock& clock, Now now,
                           std::vector<ChangedSample>& changed);
   static void note_gap(Series& series, Gap gap);
+  static SecondOfHost cell_at(const Series& series, std::int64_t second);
   [[nodiscard]] const Series* find(const HostName& host, const ApplicationName& application) const;
   static const Cell* put(Series& series, const Cell& next);
   static void add_to_sum(Series& series, const Cell& cell, bool add);

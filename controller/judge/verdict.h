@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "controller/judge/counts.h"
 #include "protocol/messages.h"
 
 namespace serin::judge {
@@ -27,6 +29,40 @@ struct HostFinding {
   friend bool operator==(const HostFinding&, const HostFinding&) = default;
 };
 
+/// A host whose counts do not enter the comparison.
+struct SetAside {
+  HostName host;
+  Role role = Role::control;
+  std::string why;
+  friend bool operator==(const SetAside&, const SetAside&) = default;
+};
+
+/// An error message that is new with the release.
+struct NewSignature {
+  std::string id;
+  std::string sample;       ///< of the message; empty: unknown
+  std::uint64_t count = 0;  ///< on all canaries
+  std::uint32_t hosts = 0;  ///< canaries that logged it
+  bool fails = false;       ///< it alone is enough for a fail
+  friend bool operator==(const NewSignature&, const NewSignature&) = default;
+};
+
+/// What the sequential judge's answer rests on. Rates are errors per second and host; evidence is a natural logarithm
+/// of odds. All finite.
+struct SequentialNumbers {
+  double ratio = 0;                              ///< canaries to controls, each against its own past, of capped counts
+  double ratio_low = 0, ratio_high = 0;          ///< 95 %
+  double canary_rate = 0, control_rate = 0;      ///< as logged
+  double canary_errors = 0, control_errors = 0;  ///< C and K, capped
+  bool capped = false;                           ///< the canaries logged clearly more than what counts
+  double fail_evidence = 0, fail_evidence_without_one = 0;
+  double pass_evidence = 0, pass_evidence_adverse = 0;
+  double dispersion = 1, spread = 0;  ///< D and s2
+  std::vector<SetAside> set_aside;
+  std::vector<NewSignature> signatures;
+  friend bool operator==(const SequentialNumbers&, const SequentialNumbers&) = default;
+};
+
 /// An answer with its reason and numbers. Pure value; what is stored, shown and announced.
 struct Verdict {
   Answer answer = Answer::undecided;
@@ -36,6 +72,7 @@ struct Verdict {
   std::string text;  ///< for a deployer at 3 a.m., one line
   double seconds = 0;  ///< after the last canary loaded
   std::vector<HostFinding> hosts;
+  std::optional<SequentialNumbers> numbers = std::nullopt;  ///< of the sequential judge
   friend bool operator==(const Verdict&, const Verdict&) = default;
 };
 

@@ -16,6 +16,7 @@ Result<void> announce(const std::vector<std::string>& argv, const std::string& k
   std::vector<std::string> words = argv;
   words.insert(words.end(), {kind, application, text});
   std::vector<char*> pointers;
+  pointers.reserve(words.size() + 1);
   for (std::string& word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <span>
 
 #include "controller/operate/render.h"
 #include "protocol/text.h"
@@ -34,8 +35,9 @@ int exit_code_of(const Error& error) {
 
 std::optional<std::uint64_t> whole_number(std::string_view text) {
   std::uint64_t number = 0;
-  const char* end = text.data() + text.size();
-  const auto read = std::from_chars(text.data(), end, number);
+  const std::span<const char> digits{text};
+  const char* end = digits.data() + digits.size();
+  const auto read = std::from_chars(digits.data(), end, number);
   if (read.ec != std::errc{} || read.ptr != end) return std::nullopt;
   return number;
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "controller/judge/settle_estimate.h"
 #include "controller/operate/answers.h"
 #include "controller/operate/host_commands.h"
 #include "controller/operate/release_commands.h"
@@ -32,6 +33,7 @@ Result<ApplicationName> choose_application(const ControllerState& state, const A
     return failure(ErrorKind::invalid, "no application is configured: add [application.NAME] to controller.toml");
   }
   std::vector<std::string> names;
+  names.reserve(known.size());
   for (const auto& [name, settings] : known) names.push_back(name);
   if (asked.empty() && known.size() == 1) return known.begin()->first;
   if (asked.empty()) {
@@ -145,6 +147,10 @@ void take_attach(ControllerState& state, const Client& client, const OperatorReq
   }
   const auto latest = state.latest.find(application);
   if (latest != state.latest.end() && (asked == 0 || latest->second.id == asked)) {
+    if (const auto watch = state.watches.find(application);
+        watch != state.watches.end() && watch->second.deployment == latest->second.id && !watch->second.alarm.empty()) {
+      tell(turn, client, line_event("ALARM: " + watch->second.alarm));
+    }
     tell(turn, client, render_end(latest->second));
   } else if (asked != 0) {
     tell(turn, client,
@@ -166,6 +172,11 @@ void take_application_request(ControllerState& state, const Client& client, cons
   }
   if (request.verb == "status") {
     tell(turn, client, render_status(state, *application, now));
+  } else if (request.verb == "tune") {
+    const auto& settings = state.settings.applications.at(*application);
+    auto judge = settings.sequential;
+    if (!settings.settle_is_set) judge.settle = judge::settle_from(state.bursts[*application]);
+    turn.effect(controller::ReadTune{client, *application, judge});
   } else if (request.verb == "attach") {
     take_attach(state, client, request, *application, now, turn);
   } else if (refuse_when_read_only(state, client, turn)) {
@@ -208,6 +219,21 @@ void take_history(const Client& client, const OperatorRequest& request, Turn& tu
       controller::ReadHistory{client, request.application, std::clamp<std::uint64_t>(most, 1, kHistoryLinesMax)});
 }
 
+void take_show(const ControllerState& state, const Client& client, const OperatorRequest& request, Turn& turn) {
+  const std::optional<std::uint64_t> asked =
+      request.arguments.empty() ? state.newest_deployment : whole_number(request.arguments.front());
+  if (!asked || *asked == 0) {
+    const std::string what = request.arguments.empty() ? "nothing was deployed yet"
+                                                       : fmt::format(
+                                                             "'{}' is no deployment: give a number as `serin "
+                                                             "history` shows it",
+                                                             printable(request.arguments.front(), 40));
+    tell(turn, client, error_event(what, kUsage));
+    return;
+  }
+  turn.effect(controller::ReadDeployment{client, *asked, request.trace});
+}
+
 controller::StoreAction action_of(const Caller& caller, const OperatorRequest& request, Now now) {
   constexpr std::size_t kDetailBytes = 4'096;
   std::vector<std::string> words = request.arguments;
@@ -224,7 +250,7 @@ controller::StoreAction action_of(const Caller& caller, const OperatorRequest& r
 }
 
 bool changes_something(const OperatorRequest& request) {
-  static const std::set<std::string> kReading{"status", "attach", "history", "hosts list"};
+  static const std::set<std::string> kReading{"status", "attach", "history", "show", "tune", "hosts list"};
   return !kReading.contains(request.verb) && !request.dry_run;
 }
 
@@ -240,9 +266,9 @@ void take_request(ControllerState& state, const Client& client, const Caller& ca
              kRefused));
     return;
   }
-  static const std::set<std::string> kVerbs{"status",       "attach",       "history",      "hosts list",
-                                            "hosts accept", "hosts import", "hosts revoke", "deploy",
-                                            "rollback",     "abort",        "continue"};
+  static const std::set<std::string> kVerbs{"status",     "attach",       "history",      "show",         "tune",
+                                            "hosts list", "hosts accept", "hosts import", "hosts revoke", "deploy",
+                                            "rollback",   "abort",        "continue"};
   if (!kVerbs.contains(request.verb)) {
     tell(turn, client, error_event(fmt::format("unknown command '{}'", printable(request.verb, 40)), kUsage));
     return;
@@ -252,6 +278,8 @@ void take_request(ControllerState& state, const Client& client, const Caller& ca
     tell(turn, client, render_hosts(state, pending, now));
   } else if (request.verb == "history") {
     take_history(client, request, turn);
+  } else if (request.verb == "show") {
+    take_show(state, client, request, turn);
   } else if (request.verb.starts_with("hosts ")) {
     take_host_request(state, client, caller, request, pending, now, turn);
   } else {

@@ -54,7 +54,7 @@ std::vector<std::string> paths_of(const OperatorRequest& request, const std::str
   std::vector<std::string> paths = request.arguments;
   const bool inside = request.cwd == source || request.cwd.starts_with(source + "/");
   for (std::string& path : paths) {
-    if (inside && !path.starts_with('/')) path = request.cwd + "/" + path;
+    if (inside && !path.starts_with('/')) path = fmt::format("{}/{}", request.cwd, path);
   }
   return paths;
 }

@@ -9,6 +9,7 @@
 
 #include "controller/operate/answers.h"
 #include "controller/operate/table.h"
+#include "controller/operate/verdict_json.h"
 #include "controller/rollout/cohort.h"
 #include "protocol/limits.h"
 #include "protocol/text.h"
@@ -107,7 +108,9 @@ std::string host_table(const std::vector<HostLine>& lines) {
   Table table{{"HOST", "GROUP", "STATE", "RELEASE", "SEEN", "ERRORS/S", "NOTE"}};
   for (const HostLine& line : lines) {
     std::string state = words_of(line.state);
-    if (line.presence != "connected") state = line.presence + (line.state == "unknown" ? "" : " (" + state + ")");
+    if (line.presence != "connected") {
+      state = line.state == "unknown" ? line.presence : fmt::format("{} ({})", line.presence, state);
+    }
     table.add({line.name, line.group, state, release_text(line.release), line.seen ? age_text(*line.seen) : "never",
                error_rate_text(line), line.note});
   }
@@ -121,20 +124,6 @@ Json host_json(const HostLine& line) {
   json["errors_per_second"] = line.error_rate ? Json(*line.error_rate) : Json(nullptr);
   json["seen_ms_ago"] = line.seen ? Json(line.seen->count()) : Json(nullptr);
   return json;
-}
-
-Json verdict_json(const judge::Verdict& verdict) {
-  Json hosts = Json::array();
-  for (const judge::HostFinding& host : verdict.hosts) {
-    hosts.push_back({{"host", host.host},
-                     {"errors_per_second_before", host.rate_before},
-                     {"errors_per_second_after", host.rate_after},
-                     {"limit", host.limit},
-                     {"over", host.over},
-                     {"trouble", printable(host.trouble)}});
-  }
-  return {{"answer", name_of(verdict.answer)}, {"judge", verdict.judge},     {"reason", verdict.reason},
-          {"text", printable(verdict.text)},   {"seconds", verdict.seconds}, {"hosts", hosts}};
 }
 
 Json rollout_json(const rollout::Rollout& rollout) {
@@ -163,7 +152,8 @@ std::string countdown_text(const rollout::Rollout& rollout, Now now) {
   if (rollout.phase != rollout::Phase::soaking || !rollout.soak_from) return {};
   const auto left = std::chrono::ceil<std::chrono::seconds>(rollout.wait - (now.steady - *rollout.soak_from));
   if (left <= 0s) return ", waiting for the last reports";
-  return fmt::format(", verdict in {} s", left.count());
+  const bool ends_early = rollout.judge == controller::JudgeKind::sequential;
+  return fmt::format(", verdict {} {} s", ends_early ? "within" : "in", left.count());
 }
 
 std::string progress_text(const rollout::Rollout& rollout, Now now) {
@@ -219,6 +209,12 @@ OperatorEvent render_status(const ControllerState& state, const ApplicationName&
                                      : Json{{"release", wanted->release.number},
                                             {"root", wanted->release.root.hex()},
                                             {"trust", name_of(wanted->trust)}};
+  json["alarm"] = nullptr;
+  if (const auto watch = state.watches.find(application);
+      watch != state.watches.end() && !watch->second.alarm.empty()) {
+    text += fmt::format("ALARM after r{}: {}\n", watch->second.release, printable(watch->second.alarm, kSummaryBytes));
+    json["alarm"] = {{"release", watch->second.release}, {"text", printable(watch->second.alarm, kSummaryBytes)}};
+  }
   json["deployment"] = nullptr;
   if (const auto active = state.active.find(application); active != state.active.end()) {
     const rollout::Rollout& rollout = active->second.rollout;
@@ -288,10 +284,11 @@ OperatorEvent render_history(const std::vector<controller::HistoryLine>& lines, 
     std::string kind = line.force ? "FORCED: " : "";
     if (line.rollback) kind = line.force ? "FORCED rollback: " : "rollback: ";
     const bool ended = line.phase == rollout::Phase::finished;
-    const std::string reason = line.reason.empty() ? "" : " [" + printable(line.reason, 120) + "]";
+    const std::string reason = line.reason.empty() ? "" : fmt::format(" [{}]", printable(line.reason, 120));
     table.add({std::to_string(line.id), local_time(line.started_wall_ms), line.application, release_text(line.release),
                printable(line.owner), words_of(ended ? name_of(line.ending) : name_of(line.phase)),
-               fmt::format("{}/{}", line.hosts_ok, line.hosts), kind + printable(line.message, 80) + reason});
+               fmt::format("{}/{}", line.hosts_ok, line.hosts),
+               fmt::format("{}{}{}", kind, printable(line.message, 80), reason)});
     json["deployments"].push_back({{"deployment", line.id},
                                    {"application", line.application},
                                    {"release", line.release},

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <cerrno>
 
 #include "protocol/limits.h"
@@ -143,6 +144,7 @@ Result<ObjectId> SourceScan::folder(Folder folder, const std::string& path, std:
 }
 
 Result<Tree> SourceScan::entries(Folder& folder, const std::string& path, std::size_t depth, const Tree& base) {
+  assert(folder.fd() >= 0);
   struct stat before{};
   struct stat after{};
   if (::fstat(folder.fd(), &before) != 0) return failed(path, "look at", errno);

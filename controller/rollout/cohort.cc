@@ -53,6 +53,27 @@ std::size_t take_stage(const HostGroup& group, Stage stage, std::vector<const Ca
   return taken;
 }
 
+/// The hosts of the fleet's stage that stay controls for longest: every n-th, since names often follow racks and sizes.
+void hold_back(const controller::HostShare& share, Plan& plan) {
+  if (plan.stages.empty() || plan.stages.back().judged || (share.count == 0 && share.percent <= 0)) return;
+  const auto fleet = static_cast<std::uint32_t>(plan.stages.size() - 1);
+  const auto begin =
+      std::find_if(plan.hosts.begin(), plan.hosts.end(), [&](const PlanHost& host) { return host.stage == fleet; });
+  const auto hosts = static_cast<std::size_t>(plan.hosts.end() - begin);
+  const std::size_t kept = std::min(share.of(plan.hosts.size(), kControlsKept), hosts);
+  if (kept < kControlsKept) return;
+  if (kept == hosts) {
+    plan.stages.back() = {.name = "last", .held_back = true};
+    return;
+  }
+  for (std::size_t i = 0; i < kept; ++i) {
+    const std::size_t at = (2 * i + 1) * hosts / (2 * kept);
+    begin[static_cast<std::ptrdiff_t>(at)].stage = fleet + 1;
+  }
+  std::stable_sort(begin, plan.hosts.end(), [](const PlanHost& a, const PlanHost& b) { return a.stage < b.stage; });
+  plan.stages.push_back({.name = "last", .held_back = true});
+}
+
 std::string missing_text(const ApplicationSettings& settings, const Candidate& candidate) {
   if (!candidate.connected) return candidate.host + " is not connected";
   return fmt::format("{} is connected but has no [application.{}] in its agent's configuration", candidate.host,
@@ -149,6 +170,7 @@ Result<Plan> make_plan(const ApplicationSettings& settings, const std::vector<Ca
     take_stage(settings.proxies, {.name = "proxies", .judged = false}, rest, plan);
   }
   take_stage(everyone, {.name = "fleet", .judged = false}, rest, plan);
+  if (!request.force && settings.judge == controller::JudgeKind::sequential) hold_back(settings.hold_back, plan);
   return plan;
 }
 

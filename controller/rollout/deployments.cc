@@ -4,8 +4,12 @@
 
 #include <algorithm>
 
+#include "controller/evidence/agent_evidence.h"
+#include "controller/evidence/deployment_trace.h"
+#include "controller/judge/settle_estimate.h"
 #include "controller/operate/answers.h"
 #include "controller/operate/render.h"
+#include "controller/rollout/after_release.h"
 #include "controller/rollout/evidence_window.h"
 #include "protocol/limits.h"
 #include "protocol/text.h"
@@ -46,13 +50,19 @@ Rollout new_rollout(ControllerState& state, const DeploymentRequest& request, Pl
   rollout.force = request.force;
   rollout.rollback = request.rollback;
   rollout.started_wall = now.wall;
-  rollout.wait = request.wait_ms >= 0 ? Duration{request.wait_ms} : settings.fixed.wait;
+  rollout.judge = settings.judge;
+  rollout.wait = settings.judge == controller::JudgeKind::fixed ? settings.fixed.wait : settings.sequential.horizon;
+  if (request.wait_ms >= 0) rollout.wait = Duration{request.wait_ms};
+  rollout.hold_back_until = settings.hold_back_until;
+  rollout.settle =
+      settings.settle_is_set ? settings.sequential.settle : judge::settle_from(state.bursts[request.application]);
   rollout.min_canaries = settings.min_canaries;
   rollout.max_in_flight = rollout.unchecked() ? HostShare{0, 100.0} : settings.max_in_flight;
   rollout.failure_limit = settings.failure_limit;
   rollout.step_deadline = settings.step_deadline;
   rollout.hold_limit = settings.hold_limit;
   rollout.on_inconclusive = settings.on_inconclusive;
+  rollout.extend = settings.extend;
   rollout.on_hold_end = settings.on_hold_end;
   rollout.on_canary_lost = settings.on_canary_lost;
   rollout.stages = std::move(plan.stages);
@@ -89,6 +99,29 @@ void set_trust(ControllerState& state, const ApplicationName& application, Relea
   for (const auto& [name, host] : state.roster.hosts()) refresh_trust(state, application, name, now);
 }
 
+/// How long the restart of this good release alone took: the next ones settle for as long.
+void learn_settle(ControllerState& state, const ActiveDeployment& active, Turn& turn) {
+  constexpr std::size_t kBurstsKept = 50;
+  const Rollout& rollout = active.rollout;
+  if (!rollout.verdict || rollout.verdict->answer != judge::Answer::pass || rollout.forced_on || !rollout.soak_from)
+    return;
+  evidence::StoredTrace stored{.rollout = rollout, .before = active.before, .samples = {}};
+  const std::int64_t from = second_of(rollout.started_at);
+  const std::int64_t until = second_of(*rollout.soak_from + rollout.wait);
+  for (const PlanHost& host : rollout.hosts) {
+    auto samples = state.ledger.samples(host.host, rollout.application, from, until);
+    stored.samples.insert(stored.samples.end(), samples.begin(), samples.end());
+  }
+  const auto trace = evidence::deployment_trace(stored);
+  if (!trace) return;
+  const auto burst = judge::restart_burst(*trace, state.settings.applications.at(rollout.application).sequential);
+  if (!burst) return;
+  auto& bursts = state.bursts[rollout.application];
+  bursts.push_back(*burst);
+  if (bursts.size() > kBurstsKept) bursts.erase(bursts.begin());
+  turn.record(controller::StoreBurst{rollout.id, rollout.application, *burst});
+}
+
 /// What the end of a rollout means for the application.
 void finish(ControllerState& state, const ApplicationName& application, Now now, Turn& turn) {
   const auto active = std::move(state.active.extract(application).mapped());
@@ -111,6 +144,10 @@ void finish(ControllerState& state, const ApplicationName& application, Now now,
     // The wanted release was deployed once more: what ended this says nothing of it.
   } else if (rollout.ending != Ending::superseded && !rollout.rollback) {
     set_trust(state, application, rollout.release, Trust::rejected, now, turn);
+  }
+  if (rollout.ending == Ending::released) {
+    learn_settle(state, active, turn);
+    watch_release(state, rollout, active.before, now);
   }
   tell_watchers(active, operate::render_end(rollout), turn);
   turn.effect(controller::Announce{"finish", application, summary(rollout)});
@@ -147,7 +184,12 @@ void carry_out(ControllerState& state, const ApplicationName& application, const
 void store_samples(ControllerState& state, ActiveDeployment& active, Now now, Turn& turn) {
   // Reports of a second arrive within the next ones; a second is stored once more when it changes (host_messages.cc).
   const std::int64_t until = second_of(now.steady) - 1;
-  if (active.samples_stored_until == 0) active.samples_stored_until = until - 120;
+  if (active.samples_stored_until == 0) {
+    active.samples_stored_until = second_of(active.rollout.started_at);
+    if (!active.before.empty() && active.rollout.unchecked()) {
+      turn.record(controller::StoreBefore{active.rollout.id, active.before});
+    }
+  }
   if (until <= active.samples_stored_until) return;
   controller::StoreSamples rows{active.rollout.id, {}};
   for (const PlanHost& host : active.rollout.hosts) {
@@ -174,12 +216,22 @@ bool runs_what_is_live(const ApplicationStatus& status) {
   return false;
 }
 
-/// A report that comes late may still show a fail: the judge looks on in the later stages and while held, as long as
-/// the ledger has all seconds of the wait. Some of them alone would be another rate.
+/// A report that comes late may still show a fail: the fixed judge looks on in the later stages and while held, as long
+/// as the ledger has all seconds of the wait. Some of them alone would be another rate. The sequential one goes on with
+/// new seconds until no controls are left.
 bool is_judged(const Rollout& rollout, Now now) {
+  if (rollout.unchecked() || rollout.first_release) return false;
   if (rollout.phase == Phase::soaking) return true;
   if (!rollout.soak_from || rollout.phase == Phase::going_back || rollout.phase == Phase::finished) return false;
-  return now.steady - *rollout.soak_from < limits::kLedgerFine - std::chrono::seconds{10};
+  return rollout.judge == controller::JudgeKind::sequential ||
+         now.steady - *rollout.soak_from < limits::kLedgerFine - std::chrono::seconds{10};
+}
+
+/// The newest answer of the deployment's judge.
+judge::Verdict judged(ControllerState& state, ActiveDeployment& active, Now now) {
+  if (active.rollout.judge == controller::JudgeKind::fixed) return judge_now(state, active, now);
+  if (!active.trial) active.trial.emplace(state, active);
+  return active.trial->advance(state, active, now);
 }
 
 void ripen_trust(ControllerState& state, Now now, Turn& turn) {
@@ -193,6 +245,14 @@ void ripen_trust(ControllerState& state, Now now, Turn& turn) {
 }
 
 }  // namespace
+
+void doubt_release(ControllerState& state, const ApplicationName& application, ReleaseNumber release, Now now,
+                   Turn& turn) {
+  const KnownRelease* known = controller::find_release(state, application, release);
+  if (known == nullptr || known->trust != Trust::trusted) return;
+  set_trust(state, application, release, Trust::forced, now, turn);
+  state.latest_ended[application] = now.steady;
+}
 
 void refresh_trust(ControllerState& state, const ApplicationName& application, const HostName& host, Now now) {
   const fleet::Host* known = state.roster.find(host);
@@ -271,12 +331,18 @@ Result<void> begin_deployment(ControllerState& state, const DeploymentRequest& r
     if (!active.rollout.stages[host.stage].judged) continue;
     active.baselines[host.host] = state.ledger.baseline(host.host, request.application, second_of(now.steady));
   }
+  if (!active.rollout.first_release) active.before = evidence::seconds_before(state, active.rollout, now);
+  state.watches.erase(request.application);
   turn.record(controller::StoreDeployment{active.rollout});
   for (const PlanHost& host : active.rollout.hosts) {
     turn.record(controller::StorePlanHost{active.rollout.id, host, now.wall});
   }
   for (const auto& [host, tally] : active.baselines) {
     turn.record(controller::StoreBaseline{active.rollout.id, host, tally});
+  }
+  // A forced one does not wait for so many rows: they follow with the first second.
+  if (!active.before.empty() && !active.rollout.unchecked()) {
+    turn.record(controller::StoreBefore{active.rollout.id, active.before});
   }
   turn.effect(controller::Announce{
       "start", request.application,
@@ -305,12 +371,13 @@ void move_rollout(ControllerState& state, const ApplicationName& application, co
 
 void tick_deployments(ControllerState& state, Now now, Turn& turn) {
   std::vector<ApplicationName> applications;
+  applications.reserve(state.active.size());
   for (const auto& [application, active] : state.active) applications.push_back(application);
   for (const ApplicationName& application : applications) {
     move_rollout(state, application, TimePassed{}, now, turn);
     auto active = state.active.find(application);
     if (active != state.active.end() && is_judged(active->second.rollout, now)) {
-      judge::Verdict verdict = judge_now(state, active->second, now);
+      judge::Verdict verdict = judged(state, active->second, now);
       if (verdict.answer != judge::Answer::undecided) {
         move_rollout(state, application, JudgeAnswered{std::move(verdict)}, now, turn);
         active = state.active.find(application);
@@ -320,6 +387,8 @@ void tick_deployments(ControllerState& state, Now now, Turn& turn) {
     store_samples(state, active->second, now, turn);
     tell_watchers(active->second, operate::render_progress(active->second.rollout, now), turn);
   }
+  tick_watches(state, now, turn);
+  keep_ordinary_hours(state, now, turn);
   ripen_trust(state, now, turn);
 }
 

@@ -34,6 +34,10 @@ void move_rollout(ControllerState& state, const ApplicationName& application, co
 /// Once a second: deadlines, the judge, progress lines, samples to store, trust that has ripened.
 void tick_deployments(ControllerState& state, Now now, Turn& turn);
 
+/// A trusted release is no baseline any more until trust_after has passed again.
+void doubt_release(ControllerState& state, const ApplicationName& application, ReleaseNumber release, Now now,
+                   Turn& turn);
+
 /// Tells the ledger whose seconds count as trusted. Call when a host's release or a release's trust changed.
 void refresh_trust(ControllerState& state, const ApplicationName& application, const HostName& host, Now now);
 

@@ -51,6 +51,7 @@ class Move {
   void begin_stage();
   void order_waiting();
   void activate_ready();
+  [[nodiscard]] bool holds_back() const;
   void end_stage();
   void advance_stage();
   void settle();
@@ -66,6 +67,7 @@ class Move {
 
   // verdicts.cc
   void judged_inconclusive(const judge::Verdict& verdict);
+  [[nodiscard]] bool can_extend(const judge::Verdict& verdict) const;
   void hold(std::string reason);
   void thaw(const std::string& by);
   [[nodiscard]] bool frozen() const;

@@ -57,6 +57,11 @@ void Move::begin_stage() {
   }
   tell(fmt::format("stage {}: {}{}", stage.name, hosts_text(r_.progress.of_stage[r_.stage].size()),
                    r_.force ? ", forced: everyone at once, no checks" : ""));
+  if (holds_back()) {
+    tell(fmt::format(
+        "stage {}: staged, and held back for {} as the judge's controls", stage.name,
+        duration_text(std::chrono::ceil<std::chrono::seconds>(*r_.soak_from + r_.hold_back_until - now_.steady))));
+  }
   order_waiting();
   std::vector<HostName> absent;
   for (const std::size_t index : r_.progress.of_stage[r_.stage]) {
@@ -92,7 +97,13 @@ void Move::host_came(std::size_t index) {
   }
 }
 
+bool Move::holds_back() const {
+  return r_.stages[r_.stage].held_back && r_.soak_from && !r_.unchecked() && !r_.forced_on &&
+         now_.steady < *r_.soak_from + r_.hold_back_until;
+}
+
 void Move::activate_ready() {
+  if (holds_back()) return;
   auto& ready = r_.progress.ready;
   const std::size_t bound = r_.max_in_flight.of(r_.hosts.size(), 1);
   while (!ready.empty() && count(r_.stage, HostStep::activating) < bound) {
@@ -152,7 +163,9 @@ void Move::end_stage() {
   enter(Phase::soaking);
   r_.soak_from = now_.steady;
   effects_.emplace_back(StartClock{now_.steady});
-  tell(fmt::format("the canaries run r{}: the judge looks for {}", r_.release, duration_text(r_.wait)));
+  const bool ends_early = r_.judge == controller::JudgeKind::sequential;
+  tell(fmt::format("the canaries run r{}: the judge looks for {}{}", r_.release, ends_early ? "at most " : "",
+                   duration_text(r_.wait)));
 }
 
 void Move::advance_stage() {

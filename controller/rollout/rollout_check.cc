@@ -81,6 +81,7 @@ Breach check_flow(const Rollout& rollout) {
         pending || is_one_of(host.step, {HostStep::waiting, HostStep::staging, HostStep::staged, HostStep::activating});
     if (!host.connected) continue;
     if (host.step == HostStep::waiting) return host.host + " is there in its turn and nothing is ordered";
+    if (rollout.stages[rollout.stage].held_back && rollout.soak_from) continue;  // its time decides
     if (host.step == HostStep::staged && activating < bound) return host.host + " could switch and does not";
   }
   if (!pending) return fmt::format("stage {} waits for nobody", rollout.stage);

@@ -50,8 +50,9 @@ struct PlanHost {
 };
 
 struct Stage {
-  std::string name;     ///< "canary", "proxies", "fleet"
-  bool judged = false;  ///< a wait and a verdict follow
+  std::string name;        ///< "canary", "proxies", "fleet", "last"
+  bool judged = false;     ///< a wait and a verdict follow
+  bool held_back = false;  ///< staged, but not switched before hold_back_until: the judge's last controls
   friend bool operator==(const Stage&, const Stage&) = default;
 };
 
@@ -77,16 +78,20 @@ struct Rollout {
   bool force = false;  ///< the operator said --force
   bool rollback = false;
   bool first_release = false;  ///< nothing was live on any host: no verdict
+  controller::JudgeKind judge{};
   WallTime started_wall{};
   SteadyTime started_at{};  ///< set by Started; 0: not known, and summary() leaves the length of time out
 
   // Settings as they were when it started
-  Duration wait{};  ///< of the judge, for the countdown
+  Duration wait{};                ///< the judge's wait or horizon: until then there is an answer
+  Duration hold_back_until{};     ///< after soak_from
+  std::chrono::seconds settle{};  ///< of the sequential judge
   std::uint32_t min_canaries = 0;
   HostShare max_in_flight;
   HostShare failure_limit;
   Duration step_deadline{};
   Duration hold_limit{};
+  Duration extend{};  ///< by which an inconclusive judgement is made longer, once
   controller::OnInconclusive on_inconclusive{};
   controller::OnHoldEnd on_hold_end{};
   controller::OnCanaryLost on_canary_lost{};
@@ -95,13 +100,14 @@ struct Rollout {
   std::vector<PlanHost> hosts;  ///< in the plan's order; does not change after the start (but for its fields)
 
   Phase phase = Phase::rolling;
+  Ending ending = Ending::none;  ///< taken_back and aborted stand from the beginning of going_back
+  bool extended = false;         ///< `wait` holds `extend` already
+  bool forced_on = false;        ///< an operator let a held one continue
   std::uint32_t stage = 0;
   SteadyTime phase_since{};
   std::optional<SteadyTime> soak_from;  ///< the last canary loaded: t0 of the evidence
   std::optional<judge::Verdict> verdict;
-  bool forced_on = false;        ///< an operator let a held one continue
-  std::string reason;            ///< why it goes back, is held or ended: one line
-  Ending ending = Ending::none;  ///< taken_back and aborted stand from the beginning of going_back
+  std::string reason;  ///< why it goes back, is held or ended: one line
   WallTime ended_wall{};
   Progress progress;  ///< not stored
 

@@ -57,6 +57,13 @@ std::vector<std::size_t> Move::canaries_quiet_for(Duration silence) const {
   return quiet;
 }
 
+/// More seconds help where there is evidence, only not enough of it.
+bool Move::can_extend(const judge::Verdict& verdict) const {
+  return r_.on_inconclusive == controller::OnInconclusive::extend && !r_.extended &&
+         r_.judge == controller::JudgeKind::sequential && verdict.reason != "rules-differ" &&
+         verdict.reason != "no-baseline" && verdict.reason != "gap";
+}
+
 void Move::judged_inconclusive(const judge::Verdict& verdict) {
   // The hosts are still coming back, each with the counts of the last two minutes: the judge will know more.
   if (recovering()) return;
@@ -66,6 +73,14 @@ void Move::judged_inconclusive(const judge::Verdict& verdict) {
   const bool may_return = now_.steady - *r_.soak_from < r_.wait + limits::kLease + kSilentAfter;
   if (lost.empty() && may_return && !canaries_quiet_for(kSilentAfter).empty()) return;
 
+  if (lost.empty() && can_extend(verdict)) {
+    r_.extended = true;
+    r_.wait += r_.extend;
+    deployment_changed_ = true;
+    tell(fmt::format("cannot tell yet ({}): {}; the judge looks on for {}", verdict.reason, verdict.text,
+                     duration_text(r_.extend)));
+    return;
+  }
   r_.verdict = verdict;
   deployment_changed_ = true;
   tell(fmt::format("verdict inconclusive ({}): {}", verdict.reason, verdict.text));

@@ -109,11 +109,12 @@ std::optional<std::string> Gatekeeper::Parts::judge(const Request& request) {
   if (version != "1.0" || mechanism != "CURVE" || domain != link::kZapDomain) return std::nullopt;
   if (key.size() != kCurveKeyBytes) return std::nullopt;
   const bool ours = context.parts().probe_keys.with([&](const auto& keys) { return keys.contains(key); });
+  const std::string peer = link::plain_address(address);
   const std::int64_t now = wall_time().time_since_epoch().count();
   return lists.with([&](Lists& all) -> std::optional<std::string> {
     const auto known = all.user_id_by_key.find(key);
     if (known != all.user_id_by_key.end()) return known->second;
-    if (!ours) all.pending.refused(key, link::plain_address(address), now);
+    if (!ours) all.pending.refused(key, peer, now);
     return std::nullopt;
   });
 }

@@ -22,7 +22,7 @@ Result<std::string> load_or_make_secret(const std::filesystem::path& file, const
   if (::stat(file.c_str(), &info) != 0) {
     if (errno != ENOENT) return std::unexpected(errno_error("read the key " + file.string(), errno));
     if (auto made = make_folders(file.parent_path(), 0700); !made) return std::unexpected(made.error());
-    const std::string secret = make();
+    std::string secret = make();
     if (auto stored = replace_file(file, to_hex(secret) + "\n", 0600); !stored) return std::unexpected(stored.error());
     return secret;
   }

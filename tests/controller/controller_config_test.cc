@@ -35,6 +35,15 @@ hosts = ["web-[0-9][0-9]", "db?"]
 canary = ["label:canary", "web-01"]
 proxies = ["label:proxy"]
 judge = "fixed"
+horizon = "90s"
+settle = "5s"
+baseline = "2m"
+tolerated = 1.25
+bad = 1.75
+excess_fail = 0.05
+excess_pass = 0.1
+hold_back = 0
+hold_back_until = "30s"
 wait = "4s"
 threshold = 5
 floor = 0
@@ -46,10 +55,13 @@ max_in_flight = 3
 failure_limit = "2.5%"
 step_deadline = "30s"
 hold_limit = "1h"
-on_inconclusive = "abort"
+on_inconclusive = "extend"
+extend = "2m"
 on_hold_end = "keep"
 on_canary_lost = "hold"
 trust_after = "0s"
+watch = "5m"
+on_alarm = "take-back"
 delete_limit_percent = 100
 [application.blog]
 source = "/srv/blog"
@@ -78,16 +90,31 @@ TEST(ControllerConfig, reads_every_key) {
             .hosts = {{"web-[0-9][0-9]", "db?"}},
             .canary = {{"label:canary", "web-01"}},
             .proxies = {{"label:proxy"}},
+            .judge = JudgeKind::fixed,
             .fixed = {.wait = 4s, .threshold = 5, .floor = 0, .hosts_over = 2, .baseline_min = 15s, .silence_max = 5s},
+            .sequential = {.baseline = 120s,
+                           .baseline_min = 15s,
+                           .settle = 5s,
+                           .horizon = 90s,
+                           .tolerated = 1.25,
+                           .bad = 1.75,
+                           .excess_fail = 0.05,
+                           .excess_pass = 0.1},
+            .settle_is_set = true,
+            .hold_back = {0, 0},
+            .hold_back_until = 30s,
             .min_canaries = 1,
             .max_in_flight = {3, 0},
             .failure_limit = {0, 2.5},
             .step_deadline = 30s,
             .hold_limit = 1h,
-            .on_inconclusive = OnInconclusive::abort,
+            .on_inconclusive = OnInconclusive::extend,
+            .extend = 2min,
             .on_hold_end = OnHoldEnd::keep,
             .on_canary_lost = OnCanaryLost::hold,
             .trust_after = 0s,
+            .watch = 5min,
+            .on_alarm = OnAlarm::take_back,
             .delete_limit_percent = 100}}}};
   EXPECT_EQ(*settings, expected);
 }
@@ -166,9 +193,16 @@ TEST(ControllerConfig, refuses_an_application_that_could_not_be_rolled_out) {
       {"exclude = [\"/\"]", R"(exclude: "/" names nothing)" + exclude_right},
       {"exclude = [\"./tmp\"]", R"(exclude: "./tmp" goes through . or ..)" + exclude_right},
       {"exclude = [\"a[/b]\"]", R"(exclude: "a[/b]" has a [ without its ])" + exclude_right},
-      {"judge = \"sequential\"",
-       R"(judge: "sequential" comes with a later version; write "fixed", or leave the key out)"},
-      {"judge = \"fair\"", R"(judge: "fair" is no judge; write "fixed", or leave the key out)"},
+      {"judge = \"fair\"", R"(judge: "fair" is none of the choices; "sequential" or "fixed")"},
+      {"horizon = \"7s\"", R"(horizon: "7s" is out of range; from 8s to 7m)"},
+      {"horizon = \"10500ms\"", R"(horizon: 10500ms is no whole number of seconds; whole seconds)"},
+      {"settle = \"61s\"", R"(settle: "61s" is out of range; from 0ms to 1m)"},
+      {"baseline = \"301s\"", R"(baseline: "301s" is out of range; from 10s to 5m)"},
+      {"tolerated = 0.9", "tolerated: 0.9 is out of range; from 1 to 100"},
+      {"bad = 1.5",
+       "bad: bad = 1.5 is not more than tolerated = 1.5: nothing could be decided; bad = 2.0, tolerated = 1.5"},
+      {"excess_pass = 0", "excess_pass: 0 is out of range; from 0.001 to 1000000"},
+      {"hold_back = \"0%\"", R"(hold_back: "0%" is out of range; more than 0%, at most 100%)"},
       {"wait = 20", R"(wait: 20 is a whole number; a duration with its unit, in quotes, is needed, such as "20s")"},
       {"wait = \"8m\"", R"(wait: "8m" is out of range; from 1s to 7m)"},
       {"threshold = 0.9", "threshold: 0.9 is out of range; from 1 to 1000000"},
@@ -184,7 +218,7 @@ TEST(ControllerConfig, refuses_an_application_that_could_not_be_rolled_out) {
       {"step_deadline = \"0s\"", R"(step_deadline: "0s" is out of range; from 1s to 24h)"},
       {"hold_limit = \"8d\"",
        R"(hold_limit: "8d" is no duration; write numbers with the units h, m, s or ms, such as "30m")"},
-      {"on_inconclusive = \"go\"", R"(on_inconclusive: "go" is none of the choices; "hold" or "abort")"},
+      {"on_inconclusive = \"go\"", R"(on_inconclusive: "go" is none of the choices; "hold", "abort" or "extend")"},
       {"on_hold_end = \"go\"", R"(on_hold_end: "go" is none of the choices; "abort" or "keep")"},
       {"on_canary_lost = \"go\"", R"(on_canary_lost: "go" is none of the choices; "fail" or "hold")"},
       {"trust_after = \"169h\"", R"(trust_after: "169h" is out of range; from 0ms to 168h)"},

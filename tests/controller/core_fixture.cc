@@ -17,6 +17,7 @@ CoreFixture::CoreFixture(std::size_t hosts, std::size_t canaries) : agents_(host
   ApplicationSettings& shop = state.settings.applications[kShop];
   shop.name = kShop;
   shop.canary.members = {"label:canary"};
+  shop.judge = controller::JudgeKind::fixed;
   shop.max_in_flight = {0, 100.0};
   for (std::size_t i = 1; i <= hosts; ++i) {
     fleet::HostRecord record{.name = web(i), .public_key = std::string(32, static_cast<char>(i))};

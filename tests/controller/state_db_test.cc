@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "controller/evidence/agent_evidence.h"
 #include "protocol/signature.h"
 #include "tests/controller/state_fixture.h"
 
@@ -171,6 +172,93 @@ TEST_F(StateDbTest, the_evidence_of_a_running_deployment_comes_back) {
   const StoredState state = loaded();
   EXPECT_EQ(state.baselines.at(7), (std::map<HostName, judge::Tally>{{"web-9", tally}}));
   EXPECT_THAT(state.samples.at(7), ElementsAre(late, second)) << "a second that came again has replaced itself";
+}
+
+TEST_F(StateDbTest, the_seconds_before_a_deployment_come_back_in_the_plans_order) {
+  const rollout::Rollout running = sample_rollout(7);
+  std::vector<fleet::HostSeconds> before;
+  for (const rollout::PlanHost& host : running.hosts) {
+    before.push_back({.host = host.host,
+                      .first = 36'000,
+                      .rules_hash = kOddBytes,
+                      .seconds = {{.errors = 4'000'000'000, .lines = 4'000'000'001, .reported = true, .trusted = true},
+                                  {},
+                                  {.errors = 0, .lines = 0, .reported = true, .trusted = false}}});
+  }
+  commit(rows_of(running));
+  commit({StoreBefore{7, {before.rbegin(), before.rend()}}});
+  EXPECT_EQ(evidence::in_plan_order(running, loaded().before.at(7)), before);
+}
+
+TEST_F(StateDbTest, a_deployment_is_found_with_all_that_was_counted) {
+  const rollout::Rollout ended = finished(7, Ending::released);
+  const fleet::Sample sample{.second = 36'003, .host = "web-9", .errors = 1, .lines = 2, .trusted = true};
+  commit(rows_of(ended));
+  commit({StoreBefore{7, {{.host = ended.hosts.front().host, .first = 36'000, .seconds = {{.reported = true}}}}},
+          StoreSamples{7, {sample}}});
+  const auto stored = StateDb::open(file)->deployment(7);
+  ASSERT_TRUE(stored) << stored.error().text;
+  EXPECT_EQ(stored->rollout, ended);
+  EXPECT_EQ(stored->before.size(), ended.hosts.size());
+  EXPECT_THAT(stored->samples, ElementsAre(sample));
+  const auto missing = StateDb::open(file)->deployment(8);
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().text, "there is no deployment 8: `serin history` lists them");
+}
+
+TEST_F(StateDbTest, what_version_1_stored_is_read_and_goes_on) {
+  rollout::Rollout ended = finished(7, Ending::released);
+  commit(rows_of(ended));
+  OtherProgram(file).run(
+      "DROP TABLE before; DROP TABLE ordinary; DROP TABLE burst; "
+      "UPDATE deployment SET settings=json_remove(settings, '$.judge', '$.hold_back_until_ms', '$.settle_s', "
+      "'$.extend_ms', '$.extended', '$.stages[0].held_back', '$.stages[1].held_back', '$.verdict.numbers'); "
+      "PRAGMA user_version=1");
+  auto upgraded = StateDb::open(file);
+  ASSERT_TRUE(upgraded) << upgraded.error().text;
+  ASSERT_TRUE(upgraded->commit({StoreBurst{7, "shop", std::chrono::seconds{4}}}));
+  const auto state = upgraded->load();
+  ASSERT_TRUE(state) << state.error().text;
+  EXPECT_EQ(state->latest.at("shop").judge, JudgeKind::fixed);
+  EXPECT_EQ(state->latest.at("shop").hosts, ended.hosts);
+  EXPECT_EQ(state->bursts.at("shop").size(), 1U);
+  EXPECT_THAT(OtherProgram(file).run("PRAGMA user_version"), ElementsAre("2"));
+}
+
+TEST_F(StateDbTest, ordinary_hours_are_kept_for_thirty_days) {
+  const auto hour_at = [](std::int64_t days) {
+    return StoreOrdinary{
+        .application = "shop",
+        .at = WallTime{std::chrono::hours{24 * days}},
+        .canaries = {"web-1"},
+        .hosts = {{.host = "web-1", .first = 7, .seconds = {{.errors = 1, .lines = 2, .reported = true}}},
+                  {.host = "web-2", .first = 7, .seconds = {{}}}}};
+  };
+  for (const std::int64_t day : {100, 101, 131}) commit({hour_at(day)});
+  const auto hours = StateDb::open(file)->ordinary_hours("shop");
+  ASSERT_TRUE(hours) << hours.error().text;
+  ASSERT_EQ(hours->size(), 2U);
+  EXPECT_EQ(hours->front().at, hour_at(101).at);
+  EXPECT_EQ(hours->front().canaries, hour_at(101).canaries);
+  EXPECT_EQ(hours->front().hosts, hour_at(101).hosts);
+}
+
+TEST_F(StateDbTest, good_deployments_passed_and_were_not_let_go_by_hand) {
+  for (const DeploymentId id : {1U, 2U, 3U, 4U, 5U}) {
+    rollout::Rollout rollout = finished(id, id == 2 ? Ending::taken_back : Ending::released);
+    rollout.forced_on = id == 3;
+    rollout.verdict->answer = id == 4 ? judge::Answer::inconclusive : judge::Answer::pass;
+    commit(rows_of(rollout));
+    commit({StoreBefore{id, {{.host = "web-9", .first = 1, .seconds = {{}}}}}});
+  }
+  EXPECT_THAT(*StateDb::open(file)->good_deployments("shop", 10), ElementsAre(5U, 1U));
+}
+
+TEST_F(StateDbTest, the_bursts_of_past_deployments_come_back_the_newest_last) {
+  using namespace std::chrono_literals;
+  commit({StoreBurst{1, "shop", 4s}, StoreBurst{2, "blog", 0s}, StoreBurst{3, "shop", 2s}});
+  EXPECT_EQ(loaded().bursts,
+            (std::map<ApplicationName, std::vector<std::chrono::seconds>>{{"blog", {0s}}, {"shop", {4s, 2s}}}));
 }
 
 TEST_F(StateDbTest, the_evidence_of_a_finished_deployment_is_kept_but_not_loaded) {

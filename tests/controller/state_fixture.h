@@ -71,6 +71,25 @@ struct StateFixture : ::testing::Test {
   StateDb database = open(file);
 };
 
+inline judge::SequentialNumbers sample_numbers() {
+  return {.ratio = 4.0 / 3.0,
+          .ratio_low = 0.5,
+          .ratio_high = 1e300,
+          .canary_rate = 1,
+          .control_rate = 2,
+          .canary_errors = 3,
+          .control_errors = 4,
+          .capped = true,
+          .fail_evidence = 5,
+          .fail_evidence_without_one = -6,
+          .pass_evidence = 7,
+          .pass_evidence_adverse = 8,
+          .dispersion = 9,
+          .spread = 10,
+          .set_aside = {{.host = "web-1", .role = judge::Role::canary, .why = "why " + kOddBytes}},
+          .signatures = {{.id = kOddBytes, .sample = "sample " + kOddBytes, .count = 11, .hosts = 12, .fails = true}}};
+}
+
 /// A deployment with a value in every field that is stored.
 inline rollout::Rollout sample_rollout(DeploymentId id) {
   rollout::Rollout rollout;
@@ -84,16 +103,21 @@ inline rollout::Rollout sample_rollout(DeploymentId id) {
   rollout.first_release = true;
   rollout.started_wall = WallTime{Duration{1'700'000'000'001}};
   rollout.started_at = SteadyTime{Duration{1'600'000'000'002}};
+  rollout.judge = JudgeKind::sequential;
   rollout.wait = Duration{20'500};
+  rollout.hold_back_until = Duration{20'001};
+  rollout.settle = std::chrono::seconds{7};
+  rollout.extend = Duration{60'001};
+  rollout.extended = true;
   rollout.min_canaries = 3;
   rollout.max_in_flight = {.count = 7, .percent = 0};
   rollout.failure_limit = {.count = 0, .percent = 12.3};
   rollout.step_deadline = Duration{300'001};
   rollout.hold_limit = Duration{1'800'001};
-  rollout.on_inconclusive = OnInconclusive::abort;
+  rollout.on_inconclusive = OnInconclusive::extend;
   rollout.on_hold_end = OnHoldEnd::keep;
   rollout.on_canary_lost = OnCanaryLost::hold;
-  rollout.stages = {{.name = "canary", .judged = true}, {.name = "fleet", .judged = false}};
+  rollout.stages = {{.name = "canary", .judged = true}, {.name = "last", .held_back = true}};
   rollout.hosts = {{.host = "web-9",
                     .stage = 0,
                     .former = 1'234'567'890'122,
@@ -119,7 +143,8 @@ inline rollout::Rollout sample_rollout(DeploymentId id) {
                                               .rate_after = 1e-17,
                                               .limit = 0.1,
                                               .over = true,
-                                              .trouble = "trouble " + kOddBytes}}};
+                                              .trouble = "trouble " + kOddBytes}},
+                                   .numbers = sample_numbers()};
   rollout.forced_on = true;
   rollout.reason = "reason " + kOddBytes;
   rollout.ending = rollout::Ending::aborted;

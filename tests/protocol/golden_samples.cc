@@ -93,6 +93,7 @@ OperatorRequest operator_request() {
           .yes = true,
           .yes_delete = true,
           .detach = true,
+          .trace = true,
           .wait_ms = 20'000,
           .labels = {"canary", "rack-4"},
           .name = "web-1",

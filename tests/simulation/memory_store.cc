@@ -60,6 +60,17 @@ void MemoryStore::apply(const controller::StoreBaseline& row) {
   baselines_[row.deployment][row.host] = row.tally;
 }
 
+void MemoryStore::apply(const controller::StoreBefore& row) {
+  before_[row.deployment] = row.hosts;
+}
+
+/// Nothing that runs reads it back.
+void MemoryStore::apply(const controller::StoreOrdinary& /*row*/) {}
+
+void MemoryStore::apply(const controller::StoreBurst& row) {
+  bursts_[row.application].push_back(row.burst);
+}
+
 void MemoryStore::apply(const controller::StoreSamples& row) {
   for (const fleet::Sample& sample : row.samples) samples_[row.deployment][{sample.second, sample.host}] = sample;
 }
@@ -69,6 +80,7 @@ controller::StoredState MemoryStore::load() const {
   for (const auto& [name, record] : hosts_) state.hosts.push_back(record);
   state.releases = releases_;
   state.wanted = wanted_;
+  state.bursts = bursts_;
   for (const auto& [id, rollout] : deployments_) {
     state.newest_deployment = id;
     if (rollout.phase == Phase::finished) {
@@ -77,6 +89,7 @@ controller::StoredState MemoryStore::load() const {
     }
     state.running.push_back(rollout);
     if (const auto found = baselines_.find(id); found != baselines_.end()) state.baselines[id] = found->second;
+    if (const auto found = before_.find(id); found != before_.end()) state.before[id] = found->second;
     if (const auto found = samples_.find(id); found != samples_.end()) {
       for (const auto& [key, sample] : found->second) state.samples[id].push_back(sample);
     }

@@ -35,6 +35,9 @@ class MemoryStore {
   void apply(const controller::StoreDeployment& row);
   void apply(const controller::StorePlanHost& row);
   void apply(const controller::StoreBaseline& row);
+  void apply(const controller::StoreBefore& row);
+  void apply(const controller::StoreBurst& row);
+  static void apply(const controller::StoreOrdinary& row);
   void apply(const controller::StoreSamples& row);
   void apply(const controller::StoreAction&) {}
 
@@ -43,6 +46,8 @@ class MemoryStore {
   std::map<ApplicationName, ReleaseNumber> wanted_;
   std::map<DeploymentId, rollout::Rollout> deployments_;
   std::map<DeploymentId, std::map<HostName, judge::Tally>> baselines_;
+  std::map<DeploymentId, std::vector<fleet::HostSeconds>> before_;
+  std::map<ApplicationName, std::vector<std::chrono::seconds>> bursts_;
   std::map<DeploymentId, std::map<std::pair<std::int64_t, HostName>, fleet::Sample>> samples_;
 };
 

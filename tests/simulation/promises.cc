@@ -67,7 +67,7 @@ void Promises::acknowledgement_goes_out(const HostName& host, const OutcomeReply
 void Promises::operator_is_told(const OperatorEvent& event) {
   const std::string key = "\"deployment\":";
   const auto at = event.json.find(key);
-  if (!event.final || at == std::string::npos || event.json.find("\"ending\":") == std::string::npos) return;
+  if (!event.final || at == std::string::npos || event.json.find("\"outcome\":") == std::string::npos) return;
   const DeploymentId id = std::stoull(event.json.substr(at + key.size()));
   const Rollout* deployment = controller_.store().deployment(id);
   if (deployment == nullptr || deployment->phase != Phase::finished) {
@@ -79,6 +79,10 @@ void Promises::look_at_commits() {
   if (controller_.commits() == commits_seen_) return;
   commits_seen_ = controller_.commits();
   for (const auto& [id, rollout] : controller_.store().deployments()) {
+    // An alarm takes it away again, for what comes after.
+    if (controller_.store().trust(rollout.application, rollout.release) == controller::Trust::trusted) {
+      trusted_once_.insert(rollout.release);
+    }
     const bool passed = rollout.verdict && rollout.verdict->answer == judge::Answer::pass;
     if (passed || rollout.unchecked() || rollout.first_release || rollout.forced_on) cleared_.insert(rollout.release);
     if (rollout.phase == Phase::finished && ended_.insert(id).second) look_at_end(rollout);
@@ -119,14 +123,14 @@ void Promises::look() {
   }
 }
 
-bool Promises::ran_trusted(const SimulatedHost& host, const ApplicationName& application, std::int64_t second) const {
+bool Promises::ran_trusted(const SimulatedHost& host, std::int64_t second) const {
   const SteadyTime from = start_of(second) - kAlignment;
   const SteadyTime until = start_of(second + 1) + kAlignment;
   const auto& lived = host.lived();
   for (std::size_t i = 0; i < lived.size(); ++i) {
     const bool over = i + 1 < lived.size() && lived[i + 1].from <= from;
     if (over || lived[i].from >= until) continue;
-    if (controller_.store().trust(application, lived[i].release) == controller::Trust::trusted) return true;
+    if (trusted_once_.contains(lived[i].release)) return true;
   }
   return false;
 }
@@ -137,7 +141,7 @@ void Promises::look_at_evidence(const ApplicationName& application, Now now) {
     const std::int64_t until = second_of(now.steady) + 1;
     for (const fleet::Sample& sample :
          controller_.state().ledger.samples(host.name(), application, until - limits::kLedgerFine.count(), until)) {
-      if (!sample.trusted || ran_trusted(host, application, sample.second)) continue;
+      if (!sample.trusted || ran_trusted(host, sample.second)) continue;
       std::string ran;
       for (const auto& lived : host.lived()) {
         ran += fmt::format(", r{} from {:.1f}", lived.release,

@@ -39,13 +39,13 @@ class Promises {
  private:
   void look_at_commits();
   void look_at_end(const rollout::Rollout& rollout);
-  [[nodiscard]] bool ran_trusted(const SimulatedHost& host, const ApplicationName& application,
-                                 std::int64_t second) const;
+  [[nodiscard]] bool ran_trusted(const SimulatedHost& host, std::int64_t second) const;
 
   const SimulatedController& controller_;
   const std::vector<SimulatedHost>& hosts_;
   IsCanary is_canary_;
-  std::set<ReleaseNumber> cleared_;  ///< may be live beyond the canaries
+  std::set<ReleaseNumber> cleared_;       ///< may be live beyond the canaries
+  std::set<ReleaseNumber> trusted_once_;  ///< whose seconds may have been a baseline
   std::set<DeploymentId> ended_;
   std::uint64_t commits_seen_ = 0;
   std::string breach_;

@@ -27,6 +27,7 @@ HostName name_of_host(std::size_t host) {
 controller::ApplicationSettings SimulatedFleet::short_times() {
   controller::ApplicationSettings application{.name = kApplication, .source = "/staging"};
   application.canary.members = {"label:canary"};
+  application.judge = controller::JudgeKind::fixed;
   application.fixed.wait = 10s;
   application.fixed.baseline_min = 15s;
   application.step_deadline = 60s;

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # The controller is killed (-9) in the middle of the wait and started again: it judges on with the same evidence.
+#   controller_killed.sh [fixed|sequential]
 . "$(dirname "$0")/lib.sh"
 
-FLEET_CONTROLLER_LINES='wait = "8s"
-baseline_min = "5s"'
+FLEET_CONTROLLER_LINES="judge = '${1:-fixed}'
+wait = '8s'
+baseline_min = '5s'"
 fleet_init 12 3 2
 echo one >"$FLEET/staging/index"
 fleet_start

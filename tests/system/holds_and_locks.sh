@@ -2,7 +2,8 @@
 # An inconclusive verdict holds; only one deployment at a time; what ends a held one; Ctrl-C; a CLI that is killed.
 . "$(dirname "$0")/lib.sh"
 
-FLEET_CONTROLLER_LINES='wait = "3s"
+FLEET_CONTROLLER_LINES='judge = "fixed"
+wait = "3s"
 baseline_min = "1h"
 step_deadline = "30s"'
 fleet_init 6 2 1

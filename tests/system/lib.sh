@@ -14,7 +14,8 @@ WATCHER_PID=
 APPLICATIONS_PID=
 export ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=1"
 # Short times: the tests wait for the judge's clock, never for a guess.
-FLEET_CONTROLLER_LINES='wait = "4s"
+FLEET_CONTROLLER_LINES='judge = "fixed"
+wait = "4s"
 baseline_min = "5s"
 step_deadline = "30s"'
 # shellcheck source=packaging/fleet.sh

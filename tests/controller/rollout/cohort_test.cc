@@ -49,6 +49,40 @@ TEST(Cohort, each_host_goes_with_the_first_stage_that_names_it) {
   EXPECT_EQ(plan->hosts[0], (PlanHost{.host = "web-1", .stage = 0, .former = 11, .connected = true}));
 }
 
+TEST(Cohort, under_the_sequential_judge_some_hosts_of_the_fleet_go_last) {
+  struct Row {
+    std::size_t fleet;
+    controller::HostShare share;
+    std::vector<std::string> last;
+  };
+  const Row rows[] = {
+      {2, {0, 10}, {}},  // fewer controls tell nothing
+      {3, {0, 10}, {"web-10", "web-11", "web-12"}},
+      {9, {0, 10}, {"web-11", "web-14", "web-17"}},
+      {9, {0, 50}, {"web-10", "web-12", "web-14", "web-16", "web-18"}},
+      {9, {0, 0}, {}},
+      {9, {4, 0}, {"web-11", "web-13", "web-15", "web-17"}},
+  };
+  for (const Row& row : rows) {
+    auto settings = shop();
+    settings.hold_back = row.share;
+    std::vector<Candidate> candidates{there("web-1")};
+    for (std::size_t i = 0; i < row.fleet; ++i) candidates.push_back(there("web-" + std::to_string(10 + i)));
+    const auto plan = make_plan(settings, candidates, {.release = 12});
+    ASSERT_TRUE(plan) << refusal(plan);
+    std::vector<std::string> last;
+    for (const PlanHost& host : plan->hosts) {
+      if (plan->stages[host.stage].held_back) last.push_back(host.host);
+    }
+    EXPECT_EQ(last, row.last) << row.fleet;
+    EXPECT_EQ(plan->hosts.size(), row.fleet + 1);
+    settings.judge = controller::JudgeKind::fixed;
+    EXPECT_FALSE(make_plan(settings, candidates, {.release = 12})->stages.back().held_back);
+    settings.judge = controller::JudgeKind::sequential;
+    EXPECT_FALSE(make_plan(settings, candidates, {.force = true, .release = 12})->stages.back().held_back);
+  }
+}
+
 TEST(Cohort, a_stage_without_hosts_of_its_own_is_left_out) {
   auto settings = shop();
   settings.proxies = {{"web-1"}};

@@ -1,0 +1,128 @@
+#include "controller/judge/replay.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "controller/judge/fixed_judge.h"
+#include "controller/judge/sequential_judge.h"
+#include "controller/judge/signature_judge.h"
+#include "controller/judge/trace_window.h"
+
+namespace serin::judge {
+
+namespace {
+
+constexpr std::int64_t kFixedBaseline = 3'600;
+
+void add_to(Tally& tally, const Counts& counts) {
+  tally.errors += counts.errors;
+  tally.lines += counts.lines;
+  ++tally.seconds;
+}
+
+Verdict rules_differ(const TraceWindow& window) {
+  Verdict verdict{.answer = Answer::inconclusive, .judge = "sequential", .reason = "rules-differ"};
+  verdict.text = fmt::format(
+      "cannot tell: {} of the canaries, {} first, count other errors than most hosts; give all hosts the same rules",
+      window.rules_differ.size(), window.rules_differ.front());
+  return verdict;
+}
+
+/// The history that a trace alone has: what its seconds before the deploy show.
+std::set<std::string> seen_before(const Trace& trace) {
+  std::set<std::string> ids;
+  for (const SignatureCount& at : trace.signatures) {
+    if (at.second < *trace.deploy) ids.insert(at.id);
+  }
+  return ids;
+}
+
+/// Those of one second, with the window's host numbers.
+std::vector<SignatureCount> signatures_at(const Trace& trace, const TraceWindow& window, std::int64_t second) {
+  std::vector<SignatureCount> found;
+  auto at =
+      std::lower_bound(trace.signatures.begin(), trace.signatures.end(), second,
+                       [](const SignatureCount& signature, std::int64_t from) { return signature.second < from; });
+  for (; at != trace.signatures.end() && at->second == second; ++at) {
+    const auto host = std::find(window.hosts.begin(), window.hosts.end(), at->host);
+    if (host == window.hosts.end()) continue;
+    found.push_back(*at);
+    found.back().host = static_cast<std::size_t>(host - window.hosts.begin());
+  }
+  return found;
+}
+
+void replay_sequential(const Trace& trace, Replay& to, bool explain) {
+  const TraceWindow window = window_at(trace, *trace.deploy, to.settings.sequential);
+  for (const HostBaseline& host : window.baseline.hosts) to.hosts.push_back(host.host);
+  if (!window.rules_differ.empty()) {
+    to.verdict = rules_differ(window);
+    return;
+  }
+  SequentialJudge judge(to.settings.sequential, window.baseline);
+  SignatureJudge signatures(to.settings.sequential, judge.weights(), seen_before(trace));
+  for (std::int64_t second = *trace.deploy; judge.verdict().answer == Answer::undecided; ++second) {
+    if (!trace.signatures.empty()) {
+      signatures.add_second(counts_at(trace, window, second), signatures_at(trace, window, second));
+      judge.name_signatures(signatures.found());
+    }
+    judge.add_second(counts_at(trace, window, second));
+    if (explain) to.seconds.push_back({judge.state(), judge.fail_seconds(), judge.verdict()});
+  }
+  to.verdict = judge.verdict();
+  to.verdict.numbers->set_aside.insert(to.verdict.numbers->set_aside.end(), window.set_aside.begin(),
+                                       window.set_aside.end());
+}
+
+CanaryEvidence evidence_of(const Trace& trace, const TraceWindow& window, std::size_t host, std::int64_t wait) {
+  CanaryEvidence evidence{.host = window.baseline.hosts[host].host};
+  for (const Counts& counts : window.baseline.hosts[host].seconds) {
+    if (counts.seen) add_to(evidence.before, counts);
+  }
+  std::uint64_t silence = 0;
+  for (std::int64_t second = window.deploy; second < window.deploy + wait; ++second) {
+    const Counts counts = counts_at(trace, window, second)[host];
+    silence = counts.seen ? 0 : silence + 1;
+    evidence.longest_silence_s = std::max(evidence.longest_silence_s, silence);
+    if (counts.seen) add_to(evidence.after, counts);
+  }
+  return evidence;
+}
+
+void replay_fixed(const Trace& trace, Replay& to) {
+  SequentialSettings hour;
+  hour.baseline = std::chrono::seconds{kFixedBaseline};
+  const TraceWindow window = window_at(trace, *trace.deploy, hour);
+  const std::int64_t wait = std::chrono::ceil<std::chrono::seconds>(to.settings.fixed.wait).count();
+  std::vector<CanaryEvidence> canaries;
+  for (std::size_t h = 0; h < window.hosts.size(); ++h) {
+    if (window.baseline.hosts[h].role == Role::canary) canaries.push_back(evidence_of(trace, window, h, wait));
+  }
+  to.verdict = judge_fixed(to.settings.fixed, canaries, std::chrono::seconds{wait});
+}
+
+}  // namespace
+
+Result<Replay> replay(const Trace& trace, const JudgeSettings& settings, bool explain) {
+  if (!trace.deploy)
+    return failure(ErrorKind::invalid, "the trace has no line #deploy=SECOND: there is nothing to judge");
+  if (trace.hosts.empty()) return failure(ErrorKind::invalid, "the trace has no row: there is nothing to judge");
+  Replay result{.settings = settings, .verdict = {}, .hosts = {}, .seconds = {}};
+  if (settings.kind == JudgeKind::fixed) {
+    replay_fixed(trace, result);
+  } else {
+    replay_sequential(trace, result, explain);
+  }
+  return result;
+}
+
+std::string verdict_line(const Verdict& verdict) {
+  std::string line{name_of(verdict.answer)};
+  std::transform(line.begin(), line.end(), line.begin(), [](char c) { return static_cast<char>(c - 'a' + 'A'); });
+  line += fmt::format(" {:.0f}", verdict.seconds);
+  return verdict.answer == Answer::inconclusive ? line + " " + verdict.reason : line;
+}
+
+}  // namespace serin::judge

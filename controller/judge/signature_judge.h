@@ -1,0 +1,58 @@
+#pragma once
+
+#include <map>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "controller/judge/sequential_rule.h"
+#include "controller/judge/trace.h"
+#include "controller/judge/verdict.h"
+
+namespace serin::judge {
+
+inline constexpr std::size_t kSignaturesJudged = 64;     ///< at once; more are named by nobody
+inline constexpr std::size_t kSignaturesKnown = 20'000;  ///< that controls showed; beyond it nothing new is judged
+inline constexpr std::size_t kSignatureSeconds = 3;  ///< after settle, in which a message must be seen before it fails
+inline constexpr double kSignatureExcess = 0.005;    ///< errors per second and canary: the floor of one message
+
+/// Judges error messages that are new with the release: seen on canaries, on no control since the deploy, nor in the
+/// application's history. Each is counted by itself and asked for a fail by the sequential rule, as errors that no host
+/// ever had before; the floor is kSignatureExcess, the evidence must outweigh the number of messages that were tried,
+/// and it must come back: what is logged in one moment only is named but does not fail. One that any control shows is
+/// not new, for good. O(kSignaturesJudged x hosts); deterministic; never fails.
+class SignatureJudge {
+ public:
+  /// `weights`: of the deployment's baseline: its hosts and their trusted seconds. `history`: ids of 30 days.
+  SignatureJudge(SequentialSettings settings, const HostWeights& weights, std::set<std::string> history);
+
+  /// As SequentialJudge::add_second(), with the messages of that second; SignatureCount::host is an index of the
+  /// weights, its second is not looked at.
+  void add_second(std::span<const Counts> second, std::span<const SignatureCount> signatures);
+
+  /// New messages on at least two canaries, those that fail first, then the most frequent; samples are empty.
+  [[nodiscard]] std::vector<NewSignature> found() const;
+  /// One of them alone is enough for a fail.
+  [[nodiscard]] bool fails() const;
+
+ private:
+  struct Candidate {
+    PostCounts counts;
+    std::map<std::size_t, std::uint64_t> by_canary;
+    std::size_t seconds_seen = 0;  ///< on canaries, after settle
+    std::size_t fail_seconds = 0;
+    bool fails = false;
+  };
+  void learn(std::span<const SignatureCount> signatures);
+  void judge(Candidate& candidate, std::span<const Counts> counts) const;
+
+  SequentialSettings settings_;
+  HostWeights silent_;  ///< the same hosts, as if none had ever logged anything
+  std::set<std::string> known_;
+  PostCounts silence_;  ///< what a message that appears now has behind it
+  std::map<std::string, Candidate> candidates_;
+  std::size_t tried_ = 0;
+};
+
+}  // namespace serin::judge

@@ -1,0 +1,48 @@
+#include "controller/judge_command_file.h"
+
+#include <fmt/format.h>
+
+#include "controller/judge/replay.h"
+#include "protocol/limits.h"
+#include "protocol/posix/files.h"
+#include "protocol/text.h"
+
+namespace serin::controller {
+
+namespace {
+
+Result<judge::JudgeSettings> settings_of(const JudgeCommand& command) {
+  judge::JudgeSettings settings;
+  if (command.judge == "fixed") {
+    settings.kind = judge::JudgeKind::fixed;
+  } else if (command.judge != "sequential") {
+    return failure(ErrorKind::invalid,
+                   fmt::format("--judge: '{}' is no judge: write sequential or fixed", printable(command.judge, 40)));
+  }
+  std::vector<std::string> assignments = command.settings;
+  if (!command.horizon.empty()) {
+    assignments.push_back((settings.kind == judge::JudgeKind::fixed ? "wait=" : "horizon=") + command.horizon);
+  }
+  for (const std::string& assignment : assignments) {
+    if (auto set = judge::set_by_name(settings, assignment); !set) return std::unexpected(set.error());
+  }
+  return settings;
+}
+
+}  // namespace
+
+Result<std::string> run_judge(const JudgeCommand& command) {
+  const auto settings = settings_of(command);
+  if (!settings) return std::unexpected(settings.error());
+  const bool piped = command.file == "-";
+  const auto csv = posix::read_file(piped ? "/dev/stdin" : command.file, limits::kTraceBytesMax);
+  if (!csv) return std::unexpected(csv.error());
+  const std::string name = piped ? "standard input" : printable(command.file);
+  const auto trace = judge::parse_trace(*csv);
+  if (!trace) return failure(trace.error(), name);
+  const auto replayed = judge::replay(*trace, *settings, command.explain);
+  if (!replayed) return failure(replayed.error(), name);
+  return command.json ? judge::replay_json(*replayed) : judge::replay_text(*replayed);
+}
+
+}  // namespace serin::controller

@@ -1,0 +1,180 @@
+#include "controller/judge/replay.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "trace_of.h"
+
+namespace serin::judge {
+namespace {
+
+/// 3 canaries and 12 controls with one error a second, a deploy at 300 and 70 s more, in which `after` counts.
+Trace deploy_with(const Errors& after) {
+  return trace_of(3, 12, every(1), after);
+}
+
+Errors times(std::uint64_t factor) {
+  return [factor](std::size_t host, std::size_t) { return host < 3 ? factor : 1; };
+}
+
+std::string line_of(const Trace& trace, const JudgeSettings& settings = {}) {
+  const auto replayed = replay(trace, settings, false);
+  return replayed ? verdict_line(replayed->verdict) : replayed.error().text;
+}
+
+TEST(Replay, gives_the_live_judges_verdict) {
+  SequentialJudge live({}, baseline_of(3, 12, 300, every(1)));
+  run(live, seconds_of(15, 60, times(1)));
+  EXPECT_EQ(line_of(deploy_with(times(1))), verdict_line(live.verdict()));
+  EXPECT_EQ(replay(deploy_with(times(1)), {}, false)->verdict, live.verdict());
+}
+
+TEST(Replay, prints_the_answer_its_second_and_the_reason) {
+  EXPECT_EQ(line_of(deploy_with(times(10))), "FAIL 5");
+  EXPECT_TRUE(line_of(deploy_with(times(1))).starts_with("PASS "));
+  Trace mute = deploy_with(times(1));
+  for (std::size_t t = 300; t < 370; ++t) mute.hosts[0].seconds[t] = {};
+  EXPECT_EQ(line_of(mute), "INCONCLUSIVE 60 no-report");
+  const std::string text = replay_text(*replay(deploy_with(times(10)), {}, false));
+  EXPECT_TRUE(text.starts_with("FAIL 5\ncanaries 10 errors/s/host, the rest 1.0: ")) << text;
+}
+
+TEST(Replay, judges_by_the_fixed_rule_when_asked) {
+  JudgeSettings fixed{.kind = JudgeKind::fixed};
+  EXPECT_EQ(line_of(deploy_with(times(10)), fixed), "PASS 20");
+  EXPECT_EQ(line_of(deploy_with(times(11)), fixed), "FAIL 20");
+  ASSERT_TRUE(set_by_name(fixed, "threshold=3"));
+  ASSERT_TRUE(set_by_name(fixed, "wait=12s"));
+  EXPECT_EQ(line_of(deploy_with(times(4)), fixed), "FAIL 12");
+}
+
+TEST(Replay, takes_other_settings) {
+  JudgeSettings settings;
+  ASSERT_TRUE(set_by_name(settings, "settle=8"));
+  EXPECT_EQ(line_of(deploy_with(times(10)), settings), "FAIL 10");
+  ASSERT_TRUE(set_by_name(settings, "horizon=9"));
+  EXPECT_EQ(line_of(deploy_with(times(10)), settings).substr(0, 14), "INCONCLUSIVE 9");
+}
+
+TEST(Replay, hears_nothing_after_the_end_of_the_trace) {
+  Trace brief = deploy_with(times(1));
+  for (TraceHost& host : brief.hosts) host.seconds.resize(304);
+  EXPECT_EQ(line_of(brief), "INCONCLUSIVE 60 no-report");
+}
+
+TEST(Replay, needs_a_deploy_and_a_row) {
+  Trace ordinary = deploy_with(times(1));
+  ordinary.deploy.reset();
+  EXPECT_EQ(line_of(ordinary), "the trace has no line #deploy=SECOND: there is nothing to judge");
+  EXPECT_EQ(line_of(Trace{.deploy = 5}), "the trace has no row: there is nothing to judge");
+}
+
+TEST(Replay, a_canarys_seconds_from_its_own_load_to_the_deploy_are_no_evidence) {
+  Trace trace = deploy_with(times(1));
+  trace.hosts[0].loaded = 250;
+  for (std::size_t t = 250; t < 300; ++t) trace.hosts[0].seconds[t].errors = 500;
+  Trace clean = deploy_with(times(1));
+  for (std::size_t t = 250; t < 300; ++t) clean.hosts[0].seconds[t] = {};
+  EXPECT_EQ(replay(trace, {}, false)->verdict, replay(clean, {}, false)->verdict);
+}
+
+TEST(Replay, a_control_that_loads_the_release_is_no_control_any_more) {
+  Trace trace = deploy_with(times(10));
+  for (std::size_t h = 5; h < 15; ++h) trace.hosts[h].loaded = 301;  // two controls are left: seconds count for nobody
+  EXPECT_EQ(line_of(trace), "INCONCLUSIVE 60 no-report");
+}
+
+TEST(Replay, sets_hosts_aside_that_count_other_errors_or_joined_later) {
+  Trace trace = deploy_with(times(1));
+  for (TraceHost& host : trace.hosts) host.rules = "a";
+  trace.hosts[7].rules = "b";
+  for (std::size_t t = 0; t < 300; ++t) trace.hosts[9].seconds[t] = {};
+  const auto replayed = replay(trace, {}, false);
+  EXPECT_EQ(replayed->verdict.numbers->set_aside,
+            (std::vector<SetAside>{{"k4", Role::control, "counts other errors than most hosts"},
+                                   {"k6", Role::control, "was not seen before the deploy"}}));
+  trace.hosts[1].rules = "b";
+  EXPECT_EQ(line_of(trace), "INCONCLUSIVE 0 rules-differ");
+}
+
+TEST(Replay, explains_every_second_and_every_safeguard) {
+  const auto replayed = replay(deploy_with(times(10)), {}, true);
+  ASSERT_EQ(replayed->seconds.size(), 5U);
+  const std::string text = replay_text(*replayed);
+  for (const std::string_view part :
+       {"   1 s settling\n", "   5 s canaries ", "fail: evidence ", "without one canary ", "excess ", "live ok",
+        "2 of 2 s", "pass: evidence ", "adverse ", "veto ", "traffic ok", "hosts: none"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+  }
+}
+
+TEST(Replay, judges_messages_that_are_new_with_the_release) {
+  Trace trace = deploy_with(times(1));
+  for (std::int64_t second = 300; second < 320; ++second) {
+    for (std::size_t host = 0; host < 3; ++host) trace.signatures.push_back({second, host, "e1", 1});
+  }
+  const auto replayed = replay(trace, {}, false);
+  EXPECT_EQ(replayed->verdict.answer, Answer::fail);
+  EXPECT_EQ(replayed->verdict.reason, "new-message");
+  EXPECT_TRUE(
+      replayed->verdict.text.starts_with("the canaries log a message that is new with this release; canaries 1.0"));
+  EXPECT_TRUE(replayed->verdict.text.ends_with("; top new messages: e1 (18 on 3 canaries)")) << replayed->verdict.text;
+  // As it is once a message was there before the deploy, or on a control.
+  Trace known = trace;
+  known.signatures.insert(known.signatures.begin(), {200, 4, "e1", 1});
+  EXPECT_EQ(line_of(known), line_of(deploy_with(times(1))));
+  trace.signatures.insert(trace.signatures.begin() + 3, {300, 8, "e1", 1});
+  EXPECT_EQ(line_of(trace), line_of(deploy_with(times(1))));
+}
+
+TEST(Replay, is_one_line_of_json) {
+  const std::string json = replay_json(*replay(deploy_with(times(10)), {}, true));
+  EXPECT_TRUE(json.starts_with(R"({"answer":"fail","seconds":5,"judge":"sequential","reason":"worse","text":")"))
+      << json;
+  EXPECT_TRUE(json.ends_with("}]}\n"));
+  EXPECT_EQ(std::count(json.begin(), json.end(), '\n'), 1);
+  EXPECT_EQ(std::count(json.begin(), json.end(), '{'), std::count(json.begin(), json.end(), '}'));
+}
+
+struct SettingRow {
+  std::string assignment, error;
+};
+TEST(Settings, that_are_impossible_are_refused_by_name) {
+  const std::vector<SettingRow> rows{
+      {"horizon", "'horizon' sets nothing: write key=value"},
+      {"horizon=", "horizon: '' is not possible: write a whole number of seconds from 1 to 86400"},
+      {"horizon=1500ms", "horizon: '1500ms' is not possible: write a whole number of seconds from 1 to 86400"},
+      {"horizon=0", "horizon: '0' is not possible: write a whole number of seconds from 1 to 86400"},
+      {"tolerated=nan", "tolerated: 'nan' is not possible: write a number from 1 to 1000"},
+      {"tolerated=1.5x", "tolerated: '1.5x' is not possible: write a number from 1 to 1000"},
+  };
+  for (const SettingRow& row : rows) {
+    JudgeSettings settings;
+    const auto set = set_by_name(settings, row.assignment);
+    ASSERT_FALSE(set) << row.assignment;
+    EXPECT_EQ(set.error().text, row.error);
+    EXPECT_EQ(settings, JudgeSettings{});
+  }
+  JudgeSettings settings;
+  EXPECT_TRUE(set_by_name(settings, "threshold=3")
+                  .error()
+                  .text.starts_with("'threshold' is no setting of this judge: there are baseline, "));
+}
+
+TEST(Settings, are_all_set_by_their_names) {
+  for (const JudgeKind kind : {JudgeKind::sequential, JudgeKind::fixed}) {
+    for (const std::string& name : setting_names(kind)) {
+      JudgeSettings settings{.kind = kind};
+      const JudgeSettings before = settings;
+      EXPECT_TRUE(set_by_name(settings, name + (name == "traffic_min" ? "=1" : "=7"))) << name;
+      EXPECT_NE(settings, before) << name;
+    }
+  }
+  JudgeSettings settings;
+  EXPECT_TRUE(set_by_name(settings, "horizon=1m30s"));
+  EXPECT_EQ(settings.sequential.horizon, std::chrono::seconds{90});
+}
+
+}  // namespace
+}  // namespace serin::judge
