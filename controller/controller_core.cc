@@ -48,7 +48,9 @@ Turn ControllerCore::start(Now now) {
     const auto settings = state_.settings.applications.find(application);
     if (rollout.ending != rollout::Ending::released || settings == state_.settings.applications.end()) continue;
     if (state_.active.contains(application) || now.steady - rollout.phase_since >= settings->second.watch) continue;
-    rollout::watch_release(state_, rollout, latest_before_[application], now);
+    const KnownRelease* released = find_release(state_, application, rollout.release);
+    rollout::watch_release(state_, rollout, latest_before_[application],
+                           released == nullptr ? 0 : released->release.parent, now);
   }
   latest_before_.clear();
   for (const auto& [name, host] : state_.roster.hosts()) turn.effect(AdmitKey{host.record.public_key, name});

@@ -33,6 +33,8 @@ class HistoryWorker {
   [[nodiscard]] int fd() const { return answers_.fd(); }
 
  private:
+  template <class Read>
+  void answer_with_care(const Read& read, Now now);
   std::vector<OperatorEvent> answer(const ReadHistory& read, Now now);
   std::vector<OperatorEvent> answer(const ReadDeployment& read, Now now);
   std::vector<OperatorEvent> answer(const ReadTune& read, Now now);

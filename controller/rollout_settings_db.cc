@@ -80,21 +80,26 @@ Json numbers_json(const judge::SequentialNumbers& numbers) {
           {"signatures", std::move(signatures)}};
 }
 
+/// JSON has no infinity: such a number was written as null.
+double number_of(const Json& json) {
+  return json.is_null() ? 0 : json.get<double>();
+}
+
 judge::SequentialNumbers numbers_of(const Json& json) {
-  judge::SequentialNumbers numbers{.ratio = json.at("ratio"),
-                                   .ratio_low = json.at("ratio_low"),
-                                   .ratio_high = json.at("ratio_high"),
-                                   .canary_rate = json.at("canary_rate"),
-                                   .control_rate = json.at("control_rate"),
-                                   .canary_errors = json.at("canary_errors"),
-                                   .control_errors = json.at("control_errors"),
+  judge::SequentialNumbers numbers{.ratio = number_of(json.at("ratio")),
+                                   .ratio_low = number_of(json.at("ratio_low")),
+                                   .ratio_high = number_of(json.at("ratio_high")),
+                                   .canary_rate = number_of(json.at("canary_rate")),
+                                   .control_rate = number_of(json.at("control_rate")),
+                                   .canary_errors = number_of(json.at("canary_errors")),
+                                   .control_errors = number_of(json.at("control_errors")),
                                    .capped = json.at("capped"),
-                                   .fail_evidence = json.at("fail_evidence"),
-                                   .fail_evidence_without_one = json.at("fail_evidence_without_one"),
-                                   .pass_evidence = json.at("pass_evidence"),
-                                   .pass_evidence_adverse = json.at("pass_evidence_adverse"),
-                                   .dispersion = json.at("dispersion"),
-                                   .spread = json.at("spread"),
+                                   .fail_evidence = number_of(json.at("fail_evidence")),
+                                   .fail_evidence_without_one = number_of(json.at("fail_evidence_without_one")),
+                                   .pass_evidence = number_of(json.at("pass_evidence")),
+                                   .pass_evidence_adverse = number_of(json.at("pass_evidence_adverse")),
+                                   .dispersion = number_of(json.at("dispersion")),
+                                   .spread = number_of(json.at("spread")),
                                    .set_aside = {},
                                    .signatures = {}};
   for (const Json& host : json.at("set_aside")) {

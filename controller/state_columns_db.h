@@ -76,6 +76,7 @@ inline std::string seconds_to_bytes(const std::vector<fleet::SecondOfHost>& seco
 }
 inline std::vector<fleet::SecondOfHost> seconds_of_bytes(std::string_view bytes) {
   std::vector<fleet::SecondOfHost> seconds;
+  seconds.reserve(bytes.size() / 2 + 1);
   while (!bytes.empty()) {
     fleet::SecondOfHost& second = seconds.emplace_back();
     const std::uint64_t word = take_number(bytes);

@@ -164,8 +164,8 @@ Result<std::vector<DeploymentId>> StateDb::good_deployments(const ApplicationNam
   return parts_->guarded([&] { return parts_->tables->good_deployments(application, most); });
 }
 
-Result<std::vector<StoreOrdinary>> StateDb::ordinary_hours(const ApplicationName& application) {
-  return parts_->guarded([&] { return parts_->tables->ordinary_hours(application); });
+Result<std::vector<StoreOrdinary>> StateDb::ordinary_hours(const ApplicationName& application, std::size_t cells_most) {
+  return parts_->guarded([&] { return parts_->tables->ordinary_hours(application, cells_most); });
 }
 
 Result<evidence::StoredTrace> StateDb::deployment(DeploymentId id) {

@@ -30,8 +30,9 @@ class StateDb {
   Result<evidence::StoredTrace> deployment(DeploymentId id);
   /// Deployments that passed and were released, not by hand, with their counts still stored; the newest first.
   Result<std::vector<DeploymentId>> good_deployments(const ApplicationName& application, std::size_t most);
-  /// The stored hours of the last 30 days, the oldest first.
-  Result<std::vector<StoreOrdinary>> ordinary_hours(const ApplicationName& application);
+  /// The newest stored hours of the last 30 days, the oldest of them first; no more than fit into so many cells (hosts
+  /// x seconds), but for the last one.
+  Result<std::vector<StoreOrdinary>> ordinary_hours(const ApplicationName& application, std::size_t cells_most);
   /// The clock's anchor (posix/system_clock.h), stored when it changed.
   Result<posix::ClockAnchor> clock_anchor();
   Result<void> store_clock_anchor(const posix::ClockAnchor& anchor);

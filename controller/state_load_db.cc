@@ -1,7 +1,11 @@
 // Rows read back: what a new start of the daemon goes on with, and the history.
+#include <algorithm>
+#include <limits>
+
 #include "controller/evidence/agent_evidence.h"
 #include "controller/state_columns_db.h"
 #include "controller/state_tables_db.h"
+#include "protocol/limits.h"
 
 namespace serin::controller {
 
@@ -91,16 +95,19 @@ void StateTables::load_deployments(StoredState& state) {
       state.latest[rollout.application] = std::move(rollout);
     } else {
       load_baselines(state, rollout.id);
-      state.samples[rollout.id] = load_samples(rollout.id);
+      state.samples[rollout.id] = load_samples(rollout.id, limits::kLedgerFine.count());
       state.running.push_back(std::move(rollout));
     }
   }
   auto& newest = prepared("SELECT coalesce(max(id), 0) FROM deployment");
   newest.executeStep();
   state.newest_deployment = unsigned_of(newest.getColumn(0));
-  auto& bursts = prepared("SELECT application, seconds FROM burst ORDER BY deployment");
+  auto& bursts = prepared("SELECT application, seconds FROM burst ORDER BY deployment DESC LIMIT 1000");
   while (bursts.executeStep()) {
-    state.bursts[bursts.getColumn(0).getString()].emplace_back(bursts.getColumn(1).getInt64());
+    auto& of_application = state.bursts[bursts.getColumn(0).getString()];
+    if (of_application.size() < limits::kBurstsKept) {
+      of_application.emplace(of_application.begin(), bursts.getColumn(1).getInt64());
+    }
   }
 }
 
@@ -112,7 +119,7 @@ std::optional<evidence::StoredTrace> StateTables::deployment(DeploymentId id) {
   evidence::StoredTrace stored{.rollout = deployment_of(rows), .before = {}, .samples = {}};
   stored.rollout.hosts = load_plan(id);
   stored.before = evidence::in_plan_order(stored.rollout, load_before(id));
-  stored.samples = load_samples(id);
+  stored.samples = load_samples(id, std::numeric_limits<std::int32_t>::max());
   return stored;
 }
 
@@ -162,10 +169,13 @@ std::vector<fleet::HostSeconds> StateTables::load_before(DeploymentId deployment
   return hosts;
 }
 
-std::vector<fleet::Sample> StateTables::load_samples(DeploymentId deployment) {
+std::vector<fleet::Sample> StateTables::load_samples(DeploymentId deployment, std::int64_t newest_seconds) {
   std::vector<fleet::Sample> samples;
-  auto& rows = prepared("SELECT second, host, errors, lines, trusted FROM sample WHERE deployment=? ORDER BY second");
+  auto& rows = prepared(
+      "SELECT second, host, errors, lines, trusted FROM sample WHERE deployment=?1 AND second > (SELECT "
+      "coalesce(max(second), 0) FROM sample WHERE deployment=?1) - ?2 ORDER BY second");
   rows.bind(1, number(deployment));
+  rows.bind(2, newest_seconds);
   while (rows.executeStep()) {
     samples.push_back({.second = rows.getColumn(0).getInt64(),
                        .host = rows.getColumn(1).getString(),
@@ -194,21 +204,28 @@ std::vector<DeploymentId> StateTables::good_deployments(const ApplicationName& a
   return ids;
 }
 
-std::vector<StoreOrdinary> StateTables::ordinary_hours(const ApplicationName& application) {
+std::vector<StoreOrdinary> StateTables::ordinary_hours(const ApplicationName& application, std::size_t cells_most) {
   std::vector<StoreOrdinary> hours;
+  std::size_t cells = 0;
   auto& rows = prepared(
-      "SELECT at_wall_ms, host, canary, first_second, seconds FROM ordinary WHERE application=? ORDER BY at_wall_ms");
+      "SELECT at_wall_ms, host, canary, first_second, seconds FROM ordinary WHERE application=? ORDER BY at_wall_ms "
+      "DESC, host");
   rows.bind(1, application);
   while (rows.executeStep()) {
     const WallTime at{Duration{rows.getColumn(0).getInt64()}};
-    if (hours.empty() || hours.back().at != at) hours.push_back({.application = application, .at = at});
+    if (hours.empty() || hours.back().at != at) {
+      if (cells >= cells_most) break;
+      hours.push_back({.application = application, .at = at, .canaries = {}, .hosts = {}});
+    }
     const std::string host = rows.getColumn(1).getString();
     if (rows.getColumn(2).getInt() != 0) hours.back().canaries.push_back(host);
     hours.back().hosts.push_back({.host = host,
                                   .first = rows.getColumn(3).getInt64(),
                                   .rules_hash = {},
                                   .seconds = seconds_of_bytes(bytes_of(rows.getColumn(4)))});
+    cells += hours.back().hosts.back().seconds.size();
   }
+  std::reverse(hours.begin(), hours.end());
   return hours;
 }
 

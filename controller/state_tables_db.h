@@ -24,7 +24,7 @@ class StateTables {
   std::vector<HistoryLine> history(const ApplicationName& application, std::size_t most);
   std::optional<evidence::StoredTrace> deployment(DeploymentId id);
   std::vector<DeploymentId> good_deployments(const ApplicationName& application, std::size_t most);
-  std::vector<StoreOrdinary> ordinary_hours(const ApplicationName& application);
+  std::vector<StoreOrdinary> ordinary_hours(const ApplicationName& application, std::size_t cells_most);
   posix::ClockAnchor clock_anchor();
   void store_clock_anchor(const posix::ClockAnchor& anchor);
   SteadyTime newest_time();
@@ -55,7 +55,7 @@ class StateTables {
   std::vector<rollout::PlanHost> load_plan(DeploymentId deployment);
   void load_baselines(StoredState& state, DeploymentId deployment);
   std::vector<fleet::HostSeconds> load_before(DeploymentId deployment);
-  std::vector<fleet::Sample> load_samples(DeploymentId deployment);
+  std::vector<fleet::Sample> load_samples(DeploymentId deployment, std::int64_t newest_seconds);
 
   /// A statement that is prepared once, ready for its values.
   SQLite::Statement& prepared(const char* sql);

@@ -69,6 +69,12 @@ inline constexpr std::size_t kLineBytesMatched = 16U << 10;   ///< a longer line
 inline constexpr std::size_t kReadBytesPerTurn = 1U << 20;    ///< fairness between files
 inline constexpr std::uint64_t kBacklogBytesMax = 16U << 20;  ///< more than this behind is skipped, and said
 
+// What is learnt from the past
+inline constexpr std::size_t kBurstsKept = 50;  ///< of an application
+inline constexpr std::size_t kTuneCellsMax =
+    2'000'000;                                         ///< hosts x seconds of each kind that serin tune looks at: 64 MB
+inline constexpr std::size_t kSettleHostsMax = 2'000;  ///< larger deployments teach no settle: it takes too long
+
 // Traces of deploys, as serin judge reads them
 inline constexpr std::size_t kTraceBytesMax = 512U << 20;
 inline constexpr std::size_t kTraceHostsMax = 20'000;

@@ -69,6 +69,7 @@ Result<judge::Trace> deployment_trace(const StoredTrace& stored) {
   for (const fleet::HostSeconds& host : stored.before) {
     const auto found = index_of.find(host.host);
     if (found == index_of.end()) continue;
+    trace.hosts[found->second].rules = host.rules_hash;
     for (std::size_t i = 0; i < host.seconds.size(); ++i) {
       const fleet::SecondOfHost& second = host.seconds[i];
       const std::int64_t at = host.first + static_cast<std::int64_t>(i) - span.first;

@@ -114,6 +114,8 @@ void take_report(ControllerState& state, const Origin& from, const Report& repor
     const auto active = state.active.find(change.application);
     if (active == state.active.end() || !active->second.index_of.contains(from.host)) continue;
     if (change.sample.second >= active->second.samples_stored_until) continue;
+    if (!state.ledger.gap(from.host, change.application, change.sample.second, change.sample.second + 1).empty())
+      continue;
     rows[change.application].deployment = active->second.rollout.id;
     rows[change.application].samples.push_back(change.sample);
   }

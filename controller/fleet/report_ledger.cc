@@ -190,6 +190,15 @@ void ReportLedger::trust(const HostName& host, const ApplicationName& applicatio
   series(host, application).trusted_from = from;
 }
 
+void ReportLedger::distrust(const HostName& host, const ApplicationName& application, std::int64_t from) {
+  Series& of_host = series(host, application);
+  for (Cell& cell : of_host.fine) {
+    if (!cell.trusted || cell.second < from) continue;
+    add_to_sum(of_host, cell, false);
+    cell.trusted = false;
+  }
+}
+
 judge::Tally ReportLedger::baseline(const HostName& host, const ApplicationName& application,
                                     std::int64_t until) const {
   judge::Tally tally;

@@ -77,6 +77,9 @@ class ReportLedger {
   /// From now on this host's seconds of this application are (not) those of a trusted release.
   void trust(const HostName& host, const ApplicationName& application, std::optional<SteadyTime> from);
 
+  /// Seconds from this one on are no baseline, whatever they were taken for.
+  void distrust(const HostName& host, const ApplicationName& application, std::int64_t from);
+
   /// Sums over trusted seconds before `until`, of the hour before it (its oldest ten seconds may be left out).
   [[nodiscard]] judge::Tally baseline(const HostName& host, const ApplicationName& application,
                                       std::int64_t until) const;

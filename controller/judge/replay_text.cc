@@ -2,8 +2,10 @@
 #include <fmt/ranges.h>
 
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "controller/judge/replay.h"
+#include "controller/judge/verdict_json.h"
 #include "controller/judge/verdict_text.h"
 
 namespace serin::judge {
@@ -59,65 +61,6 @@ std::string second_text(const Replay& replay, const ReplayedSecond& second) {
   return text + fmt::format("       hosts: {}\n", hosts_text(replay.hosts, state));
 }
 
-std::string json_text(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
-}
-
-/// JSON has no infinity.
-std::string json_number(double number) {
-  return std::isfinite(number) ? fmt::format("{:.6g}", number) : "null";
-}
-
-std::string numbers_json(const SequentialNumbers& numbers) {
-  std::string aside;
-  for (const SetAside& host : numbers.set_aside) {
-    aside += fmt::format("{}{{\"host\":{},\"role\":\"{}\",\"why\":{}}}", aside.empty() ? "" : ",", json_text(host.host),
-                         host.role == Role::canary ? "canary" : "control", json_text(host.why));
-  }
-  std::string signatures;
-  for (const NewSignature& at : numbers.signatures) {
-    signatures += fmt::format("{}{{\"id\":{},\"sample\":{},\"count\":{},\"hosts\":{},\"fails\":{}}}",
-                              signatures.empty() ? "" : ",", json_text(at.id), json_text(at.sample), at.count, at.hosts,
-                              at.fails);
-  }
-  return fmt::format(
-      "{{\"ratio\":{},\"ratio_low\":{},\"ratio_high\":{},\"canary_rate\":{},\"control_rate\":{},\"canary_errors\":{},"
-      "\"control_errors\":{},\"fail_evidence\":{},\"fail_evidence_without_one\":{},\"pass_evidence\":{},"
-      "\"pass_evidence_adverse\":{},\"dispersion\":{},\"spread\":{},\"set_aside\":[{}]}}",
-      json_number(numbers.ratio), json_number(numbers.ratio_low), json_number(numbers.ratio_high),
-      json_number(numbers.canary_rate), json_number(numbers.control_rate), json_number(numbers.canary_errors),
-      json_number(numbers.control_errors), json_number(numbers.fail_evidence),
-      json_number(numbers.fail_evidence_without_one), json_number(numbers.pass_evidence),
-      json_number(numbers.pass_evidence_adverse), json_number(numbers.dispersion), json_number(numbers.spread), aside,
-      signatures);
-}
-
-std::string verdict_json(const Verdict& verdict) {
-  std::string json = fmt::format("\"answer\":\"{}\",\"seconds\":{:.0f},\"judge\":{},\"reason\":{},\"text\":{}",
-                                 name_of(verdict.answer), verdict.seconds, json_text(verdict.judge),
-                                 json_text(verdict.reason), json_text(verdict.text));
-  std::string hosts;
-  for (const HostFinding& host : verdict.hosts) {
-    hosts += fmt::format("{}{{\"host\":{},\"rate_before\":{},\"rate_after\":{},\"over\":{},\"trouble\":{}}}",
-                         hosts.empty() ? "" : ",", json_text(host.host), json_number(host.rate_before),
-                         json_number(host.rate_after), host.over, json_text(host.trouble));
-  }
-  json += fmt::format(",\"hosts\":[{}]", hosts);
-  if (verdict.numbers) json += ",\"numbers\":" + numbers_json(*verdict.numbers);
-  return json;
-}
-
 }  // namespace
 
 std::string replay_text(const Replay& replay) {
@@ -127,20 +70,21 @@ std::string replay_text(const Replay& replay) {
 }
 
 std::string replay_json(const Replay& replay) {
-  std::string json = "{" + verdict_json(replay.verdict);
-  std::string seconds;
+  nlohmann::json json = verdict_json(replay.verdict);
   for (const ReplayedSecond& at : replay.seconds) {
-    seconds += fmt::format(
-        "{}{{\"second\":{},\"evidence_seconds\":{},\"fleet\":{},\"quiet\":{},\"excess\":{},\"live\":{},"
-        "\"fail_holds\":{},\"traffic_proven\":{},\"pass_holds\":{}",
-        seconds.empty() ? "" : ",", at.state.seconds, json_number(at.state.evidence_seconds),
-        json_number(at.state.controls.multiplier), at.state.controls.quiet, json_number(at.state.excess), at.state.live,
-        at.state.fail_holds, at.state.traffic_proven, at.state.pass_holds);
-    if (at.verdict.numbers) seconds += ",\"numbers\":" + numbers_json(*at.verdict.numbers);
-    seconds += "}";
+    nlohmann::json second{{"second", at.state.seconds},
+                          {"evidence_seconds", at.state.evidence_seconds},
+                          {"fleet", at.state.controls.multiplier},
+                          {"quiet", at.state.controls.quiet},
+                          {"excess", at.state.excess},
+                          {"live", at.state.live},
+                          {"fail_holds", at.state.fail_holds},
+                          {"traffic_proven", at.state.traffic_proven},
+                          {"pass_holds", at.state.pass_holds}};
+    if (at.verdict.numbers) second["numbers"] = numbers_json(*at.verdict.numbers);
+    json["explained"].push_back(std::move(second));
   }
-  if (!replay.seconds.empty()) json += fmt::format(",\"explained\":[{}]", seconds);
-  return json + "}\n";
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace serin::judge

@@ -5,11 +5,11 @@
 
 #include <algorithm>
 
-#include "controller/judge/settle_estimate.h"
 #include "controller/operate/answers.h"
 #include "controller/operate/host_commands.h"
 #include "controller/operate/release_commands.h"
 #include "controller/operate/render.h"
+#include "controller/rollout/after_release.h"
 #include "controller/rollout/deployments.h"
 #include "protocol/limits.h"
 #include "protocol/text.h"
@@ -173,9 +173,8 @@ void take_application_request(ControllerState& state, const Client& client, cons
   if (request.verb == "status") {
     tell(turn, client, render_status(state, *application, now));
   } else if (request.verb == "tune") {
-    const auto& settings = state.settings.applications.at(*application);
-    auto judge = settings.sequential;
-    if (!settings.settle_is_set) judge.settle = judge::settle_from(state.bursts[*application]);
+    auto judge = state.settings.applications.at(*application).sequential;
+    judge.settle = rollout::settle_of(state, *application);
     turn.effect(controller::ReadTune{client, *application, judge});
   } else if (request.verb == "attach") {
     take_attach(state, client, request, *application, now, turn);

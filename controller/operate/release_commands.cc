@@ -218,6 +218,11 @@ void take_build(ControllerState& state, const ApplicationName& application, cons
          done_event(fmt::format("nothing to do: the source tree equals r{}, which is released", number), 0));
     return;
   }
+  if (state.active.contains(application) && !build.request.force) {
+    // One that began by itself meanwhile: an alarm's take-back.
+    tell(turn, build.client, error_event("refused: " + lock_text(state, application, now), kRefused));
+    return;
+  }
   begin(state, build.client,
         {.application = application,
          .release = number,

@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "controller/judge/verdict_json.h"
 #include "controller/operate/answers.h"
 #include "controller/operate/table.h"
-#include "controller/operate/verdict_json.h"
 #include "controller/rollout/cohort.h"
 #include "protocol/limits.h"
 #include "protocol/text.h"
@@ -55,6 +55,7 @@ std::string group_of(const controller::ApplicationSettings& settings, const flee
 struct HostLine {
   HostName name;
   std::string group, presence, state, note;
+  std::string controller_key;  ///< by which it reached this controller
   ReleaseNumber release = 0;
   std::optional<double> error_rate;
   std::optional<Duration> seen;
@@ -70,6 +71,7 @@ HostLine host_line(const ControllerState& state, const controller::ApplicationSe
   HostLine line{.name = host.record.name, .group = group_of(settings, host)};
   line.presence = name_of(host.presence);
   if (host.last_heard) line.seen = now.steady - *host.last_heard;
+  if (host.session) line.controller_key = printable(host.session->controller_key);
   if (!host.conflict.empty()) add_note(line.note, host.conflict);
   const auto status = host.applications.find(settings.name);
   const KnownRelease* wanted = controller::wanted_release(state, settings.name);
@@ -118,9 +120,10 @@ std::string host_table(const std::vector<HostLine>& lines) {
 }
 
 Json host_json(const HostLine& line) {
-  Json json{{"host", line.name},   {"group", line.group},     {"presence", line.presence},
-            {"state", line.state}, {"release", line.release}, {"runs_wanted", line.runs_wanted},
-            {"note", line.note}};
+  Json json{{"host", line.name},         {"group", line.group},
+            {"presence", line.presence}, {"state", line.state},
+            {"release", line.release},   {"runs_wanted", line.runs_wanted},
+            {"note", line.note},         {"controller_key", line.controller_key}};
   json["errors_per_second"] = line.error_rate ? Json(*line.error_rate) : Json(nullptr);
   json["seen_ms_ago"] = line.seen ? Json(line.seen->count()) : Json(nullptr);
   return json;
@@ -144,7 +147,7 @@ Json rollout_json(const rollout::Rollout& rollout) {
             {"in_flight", counts.in_flight},
             {"left", counts.left},
             {"absent", counts.absent}};
-  json["verdict"] = rollout.verdict ? verdict_json(*rollout.verdict) : Json(nullptr);
+  json["verdict"] = rollout.verdict ? judge::verdict_json(*rollout.verdict) : Json(nullptr);
   return json;
 }
 

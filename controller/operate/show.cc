@@ -8,7 +8,6 @@
 #include "controller/operate/answers.h"
 #include "controller/operate/render.h"
 #include "controller/operate/table.h"
-#include "controller/operate/verdict_json.h"
 #include "protocol/limits.h"
 #include "protocol/text.h"
 

@@ -5,10 +5,13 @@
 #include <algorithm>
 
 #include "controller/evidence/agent_evidence.h"
+#include "controller/evidence/deployment_trace.h"
+#include "controller/judge/settle_estimate.h"
 #include "controller/operate/answers.h"
 #include "controller/rollout/cohort.h"
 #include "controller/rollout/deployments.h"
 #include "controller/rollout/trial.h"
+#include "protocol/limits.h"
 #include "protocol/text.h"
 
 namespace serin::rollout {
@@ -38,12 +41,14 @@ void take_back(ControllerState& state, const ApplicationName& application, const
 void raise_alarm(ControllerState& state, const ApplicationName& application, Now now, Turn& turn) {
   ReleaseWatch& watch = state.watches.at(application);
   watch.alarm = watch.fleet.verdict().text;
-  const bool by_itself =
-      state.settings.applications.at(application).on_alarm == controller::OnAlarm::take_back && watch.former != 0;
+  const controller::KnownRelease* former = controller::find_release(state, application, watch.former);
+  const bool by_itself = state.settings.applications.at(application).on_alarm == controller::OnAlarm::take_back &&
+                         former != nullptr && former->trust == controller::Trust::trusted;
   turn.effect(
       controller::Announce{"alarm", application, fmt::format("ALARM after r{}: {}", watch.release, watch.alarm)});
   // What may be bad is no baseline for what comes next, until it has stood for trust_after all the same.
   doubt_release(state, application, watch.release, now, turn);
+  for (const HostName& host : watch.hosts) state.ledger.distrust(host, application, watch.from);
   if (by_itself) {
     const ReleaseWatch copy = watch;  // the deployment ends this watch
     take_back(state, application, copy, now, turn);
@@ -68,8 +73,37 @@ void advance(ControllerState& state, const ApplicationName& application, Now now
 
 }  // namespace
 
+std::chrono::seconds settle_of(const ControllerState& state, const ApplicationName& application) {
+  const auto& settings = state.settings.applications.at(application);
+  if (settings.settle_is_set) return settings.sequential.settle;
+  const auto bursts = state.bursts.find(application);
+  return judge::settle_from(bursts == state.bursts.end() ? std::vector<std::chrono::seconds>{} : bursts->second);
+}
+
+void learn_settle(ControllerState& state, const controller::ActiveDeployment& active, Turn& turn) {
+  const Rollout& rollout = active.rollout;
+  if (rollout.hosts.size() > limits::kSettleHostsMax) return;
+  if (!rollout.verdict || rollout.verdict->answer != judge::Answer::pass || rollout.forced_on || !rollout.soak_from)
+    return;
+  evidence::StoredTrace stored{.rollout = rollout, .before = active.before, .samples = {}};
+  const std::int64_t from = second_of(rollout.started_at);
+  const std::int64_t until = second_of(*rollout.soak_from + rollout.wait);
+  for (const PlanHost& host : rollout.hosts) {
+    auto samples = state.ledger.samples(host.host, rollout.application, from, until);
+    stored.samples.insert(stored.samples.end(), samples.begin(), samples.end());
+  }
+  const auto trace = evidence::deployment_trace(stored);
+  if (!trace) return;
+  const auto burst = judge::restart_burst(*trace, state.settings.applications.at(rollout.application).sequential);
+  if (!burst) return;
+  auto& bursts = state.bursts[rollout.application];
+  bursts.push_back(*burst);
+  if (bursts.size() > limits::kBurstsKept) bursts.erase(bursts.begin());
+  turn.record(controller::StoreBurst{rollout.id, rollout.application, *burst});
+}
+
 void watch_release(ControllerState& state, const Rollout& rollout, const std::vector<fleet::HostSeconds>& before,
-                   Now now) {
+                   ReleaseNumber former, Now now) {
   const ApplicationName& application = rollout.application;
   state.watches.erase(application);
   const auto& settings = state.settings.applications.at(application);
@@ -87,16 +121,16 @@ void watch_release(ControllerState& state, const Rollout& rollout, const std::ve
   const auto lasts = std::chrono::ceil<std::chrono::seconds>(settings.watch);
   ReleaseWatch watch{.deployment = rollout.id,
                      .release = rollout.release,
-                     .former = rollout.hosts.front().former,
+                     .former = rollout.rollback ? 0 : former,
                      .fleet = judge::FleetWatch(settings.sequential, judge::weigh_hosts(baseline, settings.sequential),
                                                 {.lasts = lasts}),
                      .hosts = std::move(hosts),
                      .rules_hashes = std::move(hashes),
+                     .from = second_of(rollout.started_at),
                      .next = second_of(rollout.phase_since) + settings.sequential.settle.count(),
                      .until = rollout.phase_since + settings.watch,
                      .alarm = {}};
-  // After a restart: what is not there any more is not waited for.
-  watch.next = std::max(watch.next, second_of(now.steady) - limits::kReportedSecondsKept.count());
+  watch.next = std::max(watch.next, second_of(now.steady));  // after a restart it begins anew
   state.watches.insert_or_assign(application, std::move(watch));
 }
 

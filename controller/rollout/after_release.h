@@ -13,9 +13,17 @@
 namespace serin::rollout {
 
 /// Begins the watch of a release that has gone out. Nothing, when `before` holds no trusted second (a first release) or
-/// the configuration asks for none. An earlier watch of the application ends, and its alarm is forgotten.
+/// the configuration asks for none. `former`: what a take-back returns to; 0, or after a rollback: none, an alarm only
+/// tells. An earlier watch of the application ends, and its alarm is forgotten.
 void watch_release(controller::ControllerState& state, const Rollout& rollout,
-                   const std::vector<fleet::HostSeconds>& before, Now now);
+                   const std::vector<fleet::HostSeconds>& before, ReleaseNumber former, Now now);
+
+/// As configured, or as past good deployments taught.
+std::chrono::seconds settle_of(const controller::ControllerState& state, const ApplicationName& application);
+
+/// How long the restart of a good release alone took: the next ones settle for as long.
+void learn_settle(controller::ControllerState& state, const controller::ActiveDeployment& active,
+                  controller::Turn& turn);
 
 /// Once a second: stores an ordinary stretch of each application's fleet now and then, for `serin tune`.
 void keep_ordinary_hours(controller::ControllerState& state, Now now, controller::Turn& turn);

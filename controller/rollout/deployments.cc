@@ -22,7 +22,7 @@ using controller::ActiveDeployment;
 using controller::KnownRelease;
 using controller::Trust;
 
-/// After a switch: a host's seconds are aligned to within one, and what served the old release logs on for a moment.
+/// After a switch: seconds are aligned to within one, and what served the old release logs on for a moment.
 constexpr auto kSettles = std::chrono::seconds{2};
 
 std::vector<Candidate> candidates_for(const ControllerState& state, const ApplicationName& application) {
@@ -39,6 +39,12 @@ std::vector<Candidate> candidates_for(const ControllerState& state, const Applic
   return candidates;
 }
 
+/// In less the sequential judge cannot pass anything.
+Duration shortest_horizon(const ControllerState& state, const ApplicationName& application) {
+  return settle_of(state, application) + state.settings.applications.at(application).sequential.min_pass +
+         std::chrono::seconds{1};
+}
+
 Rollout new_rollout(ControllerState& state, const DeploymentRequest& request, Plan plan, Now now) {
   const auto& settings = state.settings.applications.at(request.application);
   Rollout rollout;
@@ -53,9 +59,12 @@ Rollout new_rollout(ControllerState& state, const DeploymentRequest& request, Pl
   rollout.judge = settings.judge;
   rollout.wait = settings.judge == controller::JudgeKind::fixed ? settings.fixed.wait : settings.sequential.horizon;
   if (request.wait_ms >= 0) rollout.wait = Duration{request.wait_ms};
+  // A settle that was learnt after the horizon was set must leave time for an answer.
+  if (rollout.judge == controller::JudgeKind::sequential) {
+    rollout.wait = std::max(rollout.wait, shortest_horizon(state, request.application));
+  }
   rollout.hold_back_until = settings.hold_back_until;
-  rollout.settle =
-      settings.settle_is_set ? settings.sequential.settle : judge::settle_from(state.bursts[request.application]);
+  rollout.settle = settle_of(state, request.application);
   rollout.min_canaries = settings.min_canaries;
   rollout.max_in_flight = rollout.unchecked() ? HostShare{0, 100.0} : settings.max_in_flight;
   rollout.failure_limit = settings.failure_limit;
@@ -99,33 +108,14 @@ void set_trust(ControllerState& state, const ApplicationName& application, Relea
   for (const auto& [name, host] : state.roster.hosts()) refresh_trust(state, application, name, now);
 }
 
-/// How long the restart of this good release alone took: the next ones settle for as long.
-void learn_settle(ControllerState& state, const ActiveDeployment& active, Turn& turn) {
-  constexpr std::size_t kBurstsKept = 50;
-  const Rollout& rollout = active.rollout;
-  if (!rollout.verdict || rollout.verdict->answer != judge::Answer::pass || rollout.forced_on || !rollout.soak_from)
-    return;
-  evidence::StoredTrace stored{.rollout = rollout, .before = active.before, .samples = {}};
-  const std::int64_t from = second_of(rollout.started_at);
-  const std::int64_t until = second_of(*rollout.soak_from + rollout.wait);
-  for (const PlanHost& host : rollout.hosts) {
-    auto samples = state.ledger.samples(host.host, rollout.application, from, until);
-    stored.samples.insert(stored.samples.end(), samples.begin(), samples.end());
-  }
-  const auto trace = evidence::deployment_trace(stored);
-  if (!trace) return;
-  const auto burst = judge::restart_burst(*trace, state.settings.applications.at(rollout.application).sequential);
-  if (!burst) return;
-  auto& bursts = state.bursts[rollout.application];
-  bursts.push_back(*burst);
-  if (bursts.size() > kBurstsKept) bursts.erase(bursts.begin());
-  turn.record(controller::StoreBurst{rollout.id, rollout.application, *burst});
-}
-
 /// What the end of a rollout means for the application.
 void finish(ControllerState& state, const ApplicationName& application, Now now, Turn& turn) {
   const auto active = std::move(state.active.extract(application).mapped());
   const Rollout& rollout = active.rollout;
+  const ReleaseNumber wanted_before = state.wanted.contains(application) ? state.wanted.at(application) : 0;
+  if (rollout.unchecked() && active.samples_stored_until == 0 && !active.before.empty()) {
+    turn.record(controller::StoreBefore{rollout.id, active.before});  // it ended before its first second
+  }
   state.latest[application] = rollout;
   state.latest_ended[application] = now.steady;
 
@@ -147,7 +137,7 @@ void finish(ControllerState& state, const ApplicationName& application, Now now,
   }
   if (rollout.ending == Ending::released) {
     learn_settle(state, active, turn);
-    watch_release(state, rollout, active.before, now);
+    watch_release(state, rollout, active.before, wanted_before, now);
   }
   tell_watchers(active, operate::render_end(rollout), turn);
   turn.effect(controller::Announce{"finish", application, summary(rollout)});
@@ -182,7 +172,7 @@ void carry_out(ControllerState& state, const ApplicationName& application, const
 }
 
 void store_samples(ControllerState& state, ActiveDeployment& active, Now now, Turn& turn) {
-  // Reports of a second arrive within the next ones; a second is stored once more when it changes (host_messages.cc).
+  // A second is stored once more when it changes (host_messages.cc).
   const std::int64_t until = second_of(now.steady) - 1;
   if (active.samples_stored_until == 0) {
     active.samples_stored_until = second_of(active.rollout.started_at);
@@ -191,10 +181,19 @@ void store_samples(ControllerState& state, ActiveDeployment& active, Now now, Tu
     }
   }
   if (until <= active.samples_stored_until) return;
+  // A hold may last for days: what comes so late is no evidence of this release.
+  const bool late =
+      active.rollout.soak_from && now.steady > *active.rollout.soak_from + active.rollout.wait + limits::kLedgerFine;
   controller::StoreSamples rows{active.rollout.id, {}};
   for (const PlanHost& host : active.rollout.hosts) {
-    auto samples = state.ledger.samples(host.host, active.rollout.application, active.samples_stored_until, until);
-    rows.samples.insert(rows.samples.end(), samples.begin(), samples.end());
+    if (late) break;
+    for (fleet::Sample& sample :
+         state.ledger.samples(host.host, active.rollout.application, active.samples_stored_until, until)) {
+      // What a host did not see all of, no judge sees: neither after a restart nor in the trace.
+      const std::int64_t at = sample.second;
+      if (!state.ledger.gap(host.host, active.rollout.application, at, at + 1).empty()) continue;
+      rows.samples.push_back(std::move(sample));
+    }
   }
   active.samples_stored_until = until;
   if (!rows.samples.empty()) turn.record(std::move(rows));
@@ -216,9 +215,8 @@ bool runs_what_is_live(const ApplicationStatus& status) {
   return false;
 }
 
-/// A report that comes late may still show a fail: the fixed judge looks on in the later stages and while held, as long
-/// as the ledger has all seconds of the wait. Some of them alone would be another rate. The sequential one goes on with
-/// new seconds until no controls are left.
+/// The fixed judge looks on in the later stages and while held for as long as the ledger has all seconds of the wait: a
+/// late report may still show a fail. The sequential one goes on with new seconds.
 bool is_judged(const Rollout& rollout, Now now) {
   if (rollout.unchecked() || rollout.first_release) return false;
   if (rollout.phase == Phase::soaking) return true;
@@ -249,8 +247,8 @@ void ripen_trust(ControllerState& state, Now now, Turn& turn) {
 void doubt_release(ControllerState& state, const ApplicationName& application, ReleaseNumber release, Now now,
                    Turn& turn) {
   const KnownRelease* known = controller::find_release(state, application, release);
-  if (known == nullptr || known->trust != Trust::trusted) return;
-  set_trust(state, application, release, Trust::forced, now, turn);
+  if (known == nullptr || (known->trust != Trust::trusted && known->trust != Trust::forced)) return;
+  if (known->trust == Trust::trusted) set_trust(state, application, release, Trust::forced, now, turn);
   state.latest_ended[application] = now.steady;
 }
 
@@ -318,6 +316,13 @@ Result<void> begin_deployment(ControllerState& state, const DeploymentRequest& r
   if (request.wait_ms >= 0 && (wait < limits::kWaitMin || wait > limits::kWaitMax)) {
     return failure(ErrorKind::refused, fmt::format("--wait: {} is out of range; from {} to {}", duration_text(wait),
                                                    duration_text(limits::kWaitMin), duration_text(limits::kWaitMax)));
+  }
+  if (request.wait_ms >= 0 && settings.judge == controller::JudgeKind::sequential && !request.force &&
+      wait < shortest_horizon(state, request.application)) {
+    return failure(ErrorKind::refused,
+                   fmt::format("--wait: in {} the sequential judge cannot pass a release; from {} on it "
+                               "can",
+                               duration_text(wait), duration_text(shortest_horizon(state, request.application))));
   }
   auto plan = make_plan(settings, candidates_for(state, request.application),
                         {.force = request.force || request.rollback, .release = request.release});

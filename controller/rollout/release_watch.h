@@ -17,6 +17,7 @@ struct ReleaseWatch {
   judge::FleetWatch fleet;
   std::vector<HostName> hosts;            ///< in the judge's order
   std::vector<std::string> rules_hashes;  ///< of their baselines
+  std::int64_t from = 0;                  ///< second in which the deployment began
   std::int64_t next = 0;                  ///< second to be taken in
   SteadyTime until{};
   std::string alarm;  ///< for people; empty: none

@@ -7,6 +7,7 @@
 #include "controller/controller_state.h"
 #include "controller/evidence/agent_evidence.h"
 #include "controller/rollout/move.h"
+#include "protocol/limits.h"
 #include "protocol/text.h"
 
 namespace serin::rollout {
@@ -96,12 +97,15 @@ Trial::Trial(const ControllerState& state, const ActiveDeployment& active) {
 bool Trial::complete(const ControllerState& state, const ActiveDeployment& active, std::int64_t second, Now now) const {
   const auto& recovering_until = active.rollout.progress.recovering_until;
   const bool recovering = recovering_until && now.steady < *recovering_until;
+  // Whoever lives is back by then; the rest is not waited for.
+  const bool returning = recovering && now.steady < *recovering_until - kRecovery + kReturn;
   if (!recovering && start_of(second + 1) + kLate <= now.steady) return true;
   return std::all_of(members_.begin(), members_.end(), [&](const Member& member) {
-    const HostName& host = active.rollout.hosts[member.index].host;
-    if (state.ledger.at(host, active.rollout.application, second).reported) return true;
+    const PlanHost& host = active.rollout.hosts[member.index];
+    if (state.ledger.at(host.host, active.rollout.application, second).reported) return true;
+    if (!host.connected) return !returning;
     // After a restart hosts bring what they counted meanwhile, the oldest first: what is behind that is a hole.
-    return recovering && state.ledger.newest(host, active.rollout.application) > second + kLate.count();
+    return recovering && state.ledger.newest(host.host, active.rollout.application) > second + kLate.count();
   });
 }
 
@@ -160,7 +164,10 @@ void Trial::watch(const Rollout& rollout, std::int64_t second, const std::vector
 void Trial::feed(const ControllerState& state, const ActiveDeployment& active, std::int64_t second) {
   const Rollout& rollout = active.rollout;
   const auto counts = counts_of(state, active, second);
-  const bool went_on = rollout.forced_on && rollout.phase_since <= start_of(second);
+  // After a long while, what a verdict rested on is in the database alone: the verdict is what stands.
+  const bool passed = rollout.verdict && rollout.verdict->answer == judge::Answer::pass &&
+                      second - from_ >= static_cast<std::int64_t>(rollout.verdict->seconds);
+  const bool went_on = passed || (rollout.forced_on && rollout.phase_since <= start_of(second));
   if (watch_ || judge_->verdict().answer == judge::Answer::pass || went_on) {
     watch(rollout, second, counts);
     return;
@@ -209,12 +216,18 @@ judge::Verdict Trial::advance(const ControllerState& state, const ActiveDeployme
     judge_->extend(horizon - horizon_);
     horizon_ = horizon;
   }
+  // Older seconds have left the ledger: nobody knows them any more.
+  next_ = std::max(next_, second_of(now.steady) - limits::kLedgerFine.count());
   while (start_of(next_ + 1) <= now.steady && complete(state, active, next_, now)) {
     feed(state, active, next_);
     ++next_;
   }
-  if (watch_ && watch_->verdict().answer == judge::Answer::fail) return watch_->verdict();
-  return with_gaps(judge_->verdict(), state, active);
+  const bool watch_fails = watch_ && watch_->verdict().answer == judge::Answer::fail;
+  judge::Verdict verdict = watch_fails ? watch_->verdict() : with_gaps(judge_->verdict(), state, active);
+  if (verdict.numbers) {
+    verdict.numbers->set_aside.insert(verdict.numbers->set_aside.end(), set_aside_.begin(), set_aside_.end());
+  }
+  return verdict;
 }
 
 }  // namespace serin::rollout

@@ -27,6 +27,8 @@ class Trial {
  public:
   /// A report that comes later than this is not waited for.
   static constexpr auto kLate = std::chrono::seconds{3};
+  /// So long after a restart hosts that are not back yet are waited for.
+  static constexpr auto kReturn = std::chrono::seconds{15};
 
   /// `active.rollout` has soak_from; its loaded canaries are on one side, all others that ran a trusted release before
   /// it on the other.

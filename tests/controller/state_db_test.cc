@@ -235,7 +235,7 @@ TEST_F(StateDbTest, ordinary_hours_are_kept_for_thirty_days) {
                   {.host = "web-2", .first = 7, .seconds = {{}}}}};
   };
   for (const std::int64_t day : {100, 101, 131}) commit({hour_at(day)});
-  const auto hours = StateDb::open(file)->ordinary_hours("shop");
+  const auto hours = StateDb::open(file)->ordinary_hours("shop", 1'000);
   ASSERT_TRUE(hours) << hours.error().text;
   ASSERT_EQ(hours->size(), 2U);
   EXPECT_EQ(hours->front().at, hour_at(101).at);

@@ -98,6 +98,7 @@ TEST(Render, status_as_json_has_the_same) {
                                             {"runs_wanted", true},
                                             {"note", ""},
                                             {"errors_per_second", nullptr},
+                                            {"controller_key", ""},
                                             {"seen_ms_ago", 3'000}}));
 }
 

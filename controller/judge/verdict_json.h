@@ -4,10 +4,11 @@
 
 #include "controller/judge/verdict.h"
 
-namespace serin::operate {
+namespace serin::judge {
 
 /// A verdict for scripts: `answer`, `judge`, `reason`, `text`, `seconds`, `hosts` and, of the sequential judge,
 /// `numbers` (else null). All strings are safe for a terminal. Pure.
-nlohmann::json verdict_json(const judge::Verdict& verdict);
+nlohmann::json verdict_json(const Verdict& verdict);
+nlohmann::json numbers_json(const SequentialNumbers& numbers);
 
-}  // namespace serin::operate
+}  // namespace serin::judge

@@ -1,24 +1,24 @@
-#include "controller/operate/verdict_json.h"
+#include "controller/judge/verdict_json.h"
 
 #include <nlohmann/json.hpp>
 
 #include "protocol/text.h"
 
-namespace serin::operate {
+namespace serin::judge {
 
 namespace {
-
 using Json = nlohmann::json;
+}
 
-Json numbers_json(const judge::SequentialNumbers& numbers) {
+Json numbers_json(const SequentialNumbers& numbers) {
   Json set_aside = Json::array();
-  for (const judge::SetAside& host : numbers.set_aside) {
+  for (const SetAside& host : numbers.set_aside) {
     set_aside.push_back({{"host", host.host},
-                         {"role", host.role == judge::Role::canary ? "canary" : "control"},
+                         {"role", host.role == Role::canary ? "canary" : "control"},
                          {"why", printable(host.why)}});
   }
   Json signatures = Json::array();
-  for (const judge::NewSignature& signature : numbers.signatures) {
+  for (const NewSignature& signature : numbers.signatures) {
     signatures.push_back({{"signature", printable(signature.id)},
                           {"sample", printable(signature.sample)},
                           {"count", signature.count},
@@ -43,11 +43,9 @@ Json numbers_json(const judge::SequentialNumbers& numbers) {
           {"signatures", std::move(signatures)}};
 }
 
-}  // namespace
-
-nlohmann::json verdict_json(const judge::Verdict& verdict) {
+nlohmann::json verdict_json(const Verdict& verdict) {
   Json hosts = Json::array();
-  for (const judge::HostFinding& host : verdict.hosts) {
+  for (const HostFinding& host : verdict.hosts) {
     hosts.push_back({{"host", host.host},
                      {"errors_per_second_before", host.rate_before},
                      {"errors_per_second_after", host.rate_after},
@@ -61,4 +59,4 @@ nlohmann::json verdict_json(const judge::Verdict& verdict) {
   return json;
 }
 
-}  // namespace serin::operate
+}  // namespace serin::judge
