@@ -17,6 +17,7 @@ using Tally = judge::Tally;
 
 std::vector<Sample> samples_of(const std::vector<ChangedSample>& changed) {
   std::vector<Sample> samples;
+  samples.reserve(changed.size());
   for (const ChangedSample& change : changed) samples.push_back(change.sample);
   return samples;
 }
@@ -108,7 +109,7 @@ TEST_F(ReportLedgerTest, a_host_clock_that_drifts_is_followed) {
       const std::int64_t expected = second_of(now.steady) - 1;
       for (const ChangedSample& change : changed) ASSERT_LE(std::abs(change.sample.second - expected), 2) << i;
     }
-    shift += direction * 3;
+    shift += std::int64_t{3} * direction;
   }
 }
 
