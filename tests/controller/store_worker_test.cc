@@ -84,6 +84,7 @@ TEST(StoreWorkerOnAFullDisk, goes_on_when_there_is_room_again) {
   StoreWorker worker(std::move(*StateDb::open(disk / "serin.db")));
   disk.fill();
   std::vector<Record> many;
+  many.reserve(500);
   for (int i = 0; i < 500; ++i) many.emplace_back(host(i));
   worker.post(1, many);
   const auto trouble = next_news(worker);
