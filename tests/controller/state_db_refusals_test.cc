@@ -42,6 +42,7 @@ TEST_F(StateDbRefusals, a_file_that_is_no_database) {
 
 TEST_F(StateDbRefusals, a_database_with_damaged_pages) {
   std::vector<Record> hosts;
+  hosts.reserve(2'000);
   for (int i = 0; i < 2'000; ++i) hosts.emplace_back(host("web-" + std::to_string(i)));
   commit(hosts);
   database = open(folder / "other.db");  // closes the first one: its log is written back
@@ -141,6 +142,7 @@ TEST(StateDbOnAFullDisk, refuses_what_does_not_fit_keeps_what_it_has_and_goes_on
   ASSERT_TRUE(database->commit({host("web-01")}));
   disk.fill();
   std::vector<Record> many;
+  many.reserve(500);
   for (int i = 0; i < 500; ++i) many.emplace_back(host("new-" + std::to_string(i)));
   const auto refused = database->commit(many);
   ASSERT_FALSE(refused);

@@ -177,6 +177,7 @@ TEST_F(StateDbTest, the_evidence_of_a_running_deployment_comes_back) {
 TEST_F(StateDbTest, the_seconds_before_a_deployment_come_back_in_the_plans_order) {
   const rollout::Rollout running = sample_rollout(7);
   std::vector<fleet::HostSeconds> before;
+  before.reserve(running.hosts.size());
   for (const rollout::PlanHost& host : running.hosts) {
     before.push_back({.host = host.host,
                       .first = 36'000,

@@ -12,7 +12,7 @@
 namespace serin::controller::testing {
 
 /// Bytes that are no text: a NUL, no UTF-8, quotes, ends of line, an escape.
-inline const std::string kOddBytes{"a\0b\xff\xfe'\"\\\n\t\x1b[31m\xc3\x28 \xe2\x82\xac", 21};
+inline const std::string kOddBytes{"a\0b\xff\xfe'\"\\\n\t\x1b[31m\xc3\x28 \xe2\x82\xac\0", 22};
 
 /// Another program that has the file open.
 class OtherProgram {
