@@ -152,7 +152,7 @@ void SimulatedFleet::deliver(const SimulatedLinks::Letter& letter) {
   }
 }
 
-void SimulatedFleet::perform_agent(std::size_t host, agent::Effects effects) {
+void SimulatedFleet::perform_agent(std::size_t host, const agent::Effects& effects) {
   for (const agent::Effect& effect : effects) {
     if (std::holds_alternative<agent::Dial>(effect)) {
       links_.dial(host, now_.steady);
@@ -190,7 +190,7 @@ void SimulatedFleet::perform(const controller::Effect& effect) {
 
 // ---- what happens to it ----
 
-void SimulatedFleet::request(OperatorRequest request) {
+void SimulatedFleet::request(const OperatorRequest& request) {
   if (controller_.running()) controller_.take_request(request, now_);
 }
 

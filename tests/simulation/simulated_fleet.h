@@ -40,7 +40,7 @@ class SimulatedFleet {
 
   /// Builds and deploys a tree that no release had before; what it will be called is next_release().
   void deploy(bool force = false, const std::vector<std::string>& arguments = {});
-  void request(OperatorRequest request);
+  void request(const OperatorRequest& request);
   [[nodiscard]] ReleaseNumber next_release() const;
 
   void crash_controller();
@@ -73,7 +73,7 @@ class SimulatedFleet {
   void step(SteadyTime until);
   void deliver(const SimulatedLinks::Letter& letter);
   void perform(const controller::Effect& effect);
-  void perform_agent(std::size_t host, agent::Effects effects);
+  void perform_agent(std::size_t host, const agent::Effects& effects);
   [[nodiscard]] controller::ControllerSettings settings() const;
   [[nodiscard]] agent::AgentSettings agent_settings() const;
 

@@ -33,6 +33,7 @@ struct ClientTest : ::testing::Test {
     const std::string path = folder / "operator.sock";
     std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
     const posix::UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_GE(fd.get(), 0);
     ASSERT_EQ(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
   }
 
