@@ -8,48 +8,18 @@
 #include "agent/agent_config.h"
 #include "agent/agent_loop.h"
 #include "protocol/digest.h"
-#include "protocol/posix/files.h"
 #include "protocol/posix/key_file.h"
 #include "protocol/posix/service_log.h"
+#include "protocol/posix/settings_file.h"
 
 namespace {
 
-constexpr std::size_t kConfigBytesMax = 1U << 20;
 /// EX_CONFIG of sysexits.h: the unit does not start again what cannot mend itself.
 constexpr int kBadConfiguration = 78;
 
 int fail(const std::string& text) {
   fmt::print(stderr, "serin-agent: {}\n", text);
   return 1;
-}
-
-/// A configuration that cannot be used. The mistakes in it name the file themselves, as compilers do.
-void refuse(const serin::Error& error) {
-  if (error.kind == serin::ErrorKind::invalid) {
-    fmt::print(stderr, "{}\n", error.text);
-  } else {
-    fail(error.text);
-  }
-}
-
-serin::Result<serin::agent::AgentSettings> read_settings(const std::string& file) {
-  const auto text = serin::posix::read_file(file, kConfigBytesMax);
-  if (!text) return std::unexpected(text.error());
-  return serin::agent::parse_agent_settings(*text, file);
-}
-
-/// --check: what the agent would run with, or every mistake.
-int check(const std::string& file) {
-  const auto settings = read_settings(file);
-  if (!settings) {
-    refuse(settings.error());
-    return 1;
-  }
-  std::string names;
-  for (const auto& [name, application] : settings->applications) names += (names.empty() ? ": " : ", ") + name;
-  const std::size_t count = settings->applications.size();
-  fmt::print("{}: good ({} application{}{})\n", file, count, count == 1 ? "" : "s", names);
-  return 0;
 }
 
 int print_key(const serin::agent::AgentSettings& settings) {
@@ -83,10 +53,10 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", SERIN_VERSION);
   CLI11_PARSE(app, argc, argv);
 
-  if (only_check) return check(config);
-  const auto settings = read_settings(config);
+  const auto settings = serin::posix::read_settings(config, serin::agent::parse_agent_settings);
+  if (only_check) return serin::posix::check_settings("serin-agent", config, settings);
   if (!settings) {
-    refuse(settings.error());
+    serin::posix::print_settings_error("serin-agent", settings.error());
     return kBadConfiguration;
   }
   return print ? print_key(*settings) : run_daemon(*settings);

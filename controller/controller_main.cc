@@ -4,12 +4,13 @@
 #include <cstdio>
 #include <exception>
 
+#include "controller/controller_config.h"
 #include "controller/daemon_loop.h"
 #include "controller/operate/announce_process.h"
-#include "controller/settings_file.h"
 #include "protocol/posix/folder_owner.h"
 #include "protocol/posix/link_socket.h"
 #include "protocol/posix/service_log.h"
+#include "protocol/posix/settings_file.h"
 
 namespace {
 
@@ -55,10 +56,10 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", SERIN_VERSION);
   CLI11_PARSE(app, argc, argv);
 
-  if (only_check) return serin::controller::check_settings("serin-controller", config);
-  const auto settings = serin::controller::read_settings(config);
+  const auto settings = serin::posix::read_settings(config, serin::controller::parse_controller_settings);
+  if (only_check) return serin::posix::check_settings("serin-controller", config, settings);
   if (!settings) {
-    serin::controller::print_settings_error("serin-controller", settings.error());
+    serin::posix::print_settings_error("serin-controller", settings.error());
     return kBadConfiguration;
   }
   if (print_keys) return print_public_keys(settings->state_dir);

@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "controller/judge/verdict_json.h"
 #include "controller/state_tables_db.h"
 
 namespace serin::controller {
@@ -49,50 +50,19 @@ Enum enum_of(const Json& json, Enum last) {
   return static_cast<Enum>(value);
 }
 
-Json numbers_json(const judge::SequentialNumbers& numbers) {
-  Json set_aside = Json::array();
-  for (const judge::SetAside& host : numbers.set_aside) {
-    set_aside.push_back({{"host", host.host}, {"role", static_cast<int>(host.role)}, {"why", widened(host.why)}});
-  }
-  Json signatures = Json::array();
-  for (const judge::NewSignature& signature : numbers.signatures) {
-    signatures.push_back({{"id", widened(signature.id)},
-                          {"sample", widened(signature.sample)},
-                          {"count", signature.count},
-                          {"hosts", signature.hosts},
-                          {"fails", signature.fails}});
-  }
-  return {{"ratio", numbers.ratio},
-          {"ratio_low", numbers.ratio_low},
-          {"ratio_high", numbers.ratio_high},
-          {"canary_rate", numbers.canary_rate},
-          {"control_rate", numbers.control_rate},
-          {"canary_errors", numbers.canary_errors},
-          {"control_errors", numbers.control_errors},
-          {"capped", numbers.capped},
-          {"fail_evidence", numbers.fail_evidence},
-          {"fail_evidence_without_one", numbers.fail_evidence_without_one},
-          {"pass_evidence", numbers.pass_evidence},
-          {"pass_evidence_adverse", numbers.pass_evidence_adverse},
-          {"dispersion", numbers.dispersion},
-          {"spread", numbers.spread},
-          {"set_aside", std::move(set_aside)},
-          {"signatures", std::move(signatures)}};
-}
-
 /// JSON has no infinity: such a number was written as null.
 double number_of(const Json& json) {
   return json.is_null() ? 0 : json.get<double>();
 }
 
 judge::SequentialNumbers numbers_of(const Json& json) {
-  judge::SequentialNumbers numbers{.ratio = number_of(json.at("ratio")),
-                                   .ratio_low = number_of(json.at("ratio_low")),
-                                   .ratio_high = number_of(json.at("ratio_high")),
-                                   .canary_rate = number_of(json.at("canary_rate")),
-                                   .control_rate = number_of(json.at("control_rate")),
-                                   .canary_errors = number_of(json.at("canary_errors")),
-                                   .control_errors = number_of(json.at("control_errors")),
+  judge::SequentialNumbers numbers{.ratio = number_of(json.at("times")),
+                                   .ratio_low = number_of(json.at("times_low")),
+                                   .ratio_high = number_of(json.at("times_high")),
+                                   .canary_rate = number_of(json.at("canaries_errors_per_second")),
+                                   .control_rate = number_of(json.at("controls_errors_per_second")),
+                                   .canary_errors = number_of(json.at("canaries_errors")),
+                                   .control_errors = number_of(json.at("controls_errors")),
                                    .capped = json.at("capped"),
                                    .fail_evidence = number_of(json.at("fail_evidence")),
                                    .fail_evidence_without_one = number_of(json.at("fail_evidence_without_one")),
@@ -104,11 +74,11 @@ judge::SequentialNumbers numbers_of(const Json& json) {
                                    .signatures = {}};
   for (const Json& host : json.at("set_aside")) {
     numbers.set_aside.push_back({.host = host.at("host"),
-                                 .role = enum_of(host.at("role"), judge::Role::control),
+                                 .role = host.at("role") == "canary" ? judge::Role::canary : judge::Role::control,
                                  .why = narrowed(host.at("why"))});
   }
   for (const Json& signature : json.at("signatures")) {
-    numbers.signatures.push_back({.id = narrowed(signature.at("id")),
+    numbers.signatures.push_back({.id = narrowed(signature.at("signature")),
                                   .sample = narrowed(signature.at("sample")),
                                   .count = signature.at("count"),
                                   .hosts = signature.at("hosts"),
@@ -117,7 +87,7 @@ judge::SequentialNumbers numbers_of(const Json& json) {
   return numbers;
 }
 
-Json verdict_json(const judge::Verdict& verdict) {
+Json stored_verdict(const judge::Verdict& verdict) {
   Json hosts = Json::array();
   for (const judge::HostFinding& host : verdict.hosts) {
     hosts.push_back({{"host", host.host},
@@ -133,7 +103,7 @@ Json verdict_json(const judge::Verdict& verdict) {
             {"text", widened(verdict.text)},
             {"seconds", verdict.seconds},
             {"hosts", hosts}};
-  if (verdict.numbers) json["numbers"] = numbers_json(*verdict.numbers);
+  if (verdict.numbers) json["numbers"] = judge::numbers_json(*verdict.numbers, widened);
   return json;
 }
 
@@ -177,7 +147,7 @@ std::string rollout_settings_json(const rollout::Rollout& rollout) {
   for (const rollout::Stage& stage : rollout.stages) {
     json["stages"].push_back({{"name", stage.name}, {"judged", stage.judged}, {"held_back", stage.held_back}});
   }
-  if (rollout.verdict) json["verdict"] = verdict_json(*rollout.verdict);
+  if (rollout.verdict) json["verdict"] = stored_verdict(*rollout.verdict);
   return json.dump();
 }
 

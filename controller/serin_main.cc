@@ -7,11 +7,12 @@
 #include <exception>
 #include <filesystem>
 
+#include "controller/controller_config.h"
 #include "controller/judge_command_file.h"
 #include "controller/operate/operator_session_socket.h"
-#include "controller/settings_file.h"
 #include "protocol/limits.h"
 #include "protocol/posix/files.h"
+#include "protocol/posix/settings_file.h"
 #include "protocol/text.h"
 
 namespace {
@@ -192,7 +193,10 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUsage;
   }
-  if (line.check) return serin::controller::check_settings("serin", line.check_file);
+  if (line.check) {
+    const auto settings = serin::posix::read_settings(line.check_file, serin::controller::parse_controller_settings);
+    return serin::posix::check_settings("serin", line.check_file, settings);
+  }
   if (!line.judge.file.empty()) return judge_trace(line.judge);
   if (auto completed = complete(line); !completed) return fail(completed.error().text, kUsage);
   return serin::operate::run_request({.run_dir = line.run_dir, .json = line.json, .interrupt_takes_back = line.follows},

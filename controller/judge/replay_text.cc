@@ -7,6 +7,7 @@
 #include "controller/judge/replay.h"
 #include "controller/judge/verdict_json.h"
 #include "controller/judge/verdict_text.h"
+#include "protocol/text.h"
 
 namespace serin::judge {
 
@@ -81,7 +82,8 @@ std::string replay_json(const Replay& replay) {
                           {"fail_holds", at.state.fail_holds},
                           {"traffic_proven", at.state.traffic_proven},
                           {"pass_holds", at.state.pass_holds}};
-    if (at.verdict.numbers) second["numbers"] = numbers_json(*at.verdict.numbers);
+    if (at.verdict.numbers)
+      second["numbers"] = numbers_json(*at.verdict.numbers, [](const std::string& bytes) { return printable(bytes); });
     json["explained"].push_back(std::move(second));
   }
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";

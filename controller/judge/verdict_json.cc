@@ -8,19 +8,22 @@ namespace serin::judge {
 
 namespace {
 using Json = nlohmann::json;
-}
 
-Json numbers_json(const SequentialNumbers& numbers) {
+std::string shown(const std::string& bytes) {
+  return printable(bytes);
+}
+}  // namespace
+
+Json numbers_json(const SequentialNumbers& numbers, const std::function<std::string(const std::string&)>& as_text) {
   Json set_aside = Json::array();
   for (const SetAside& host : numbers.set_aside) {
-    set_aside.push_back({{"host", host.host},
-                         {"role", host.role == Role::canary ? "canary" : "control"},
-                         {"why", printable(host.why)}});
+    set_aside.push_back(
+        {{"host", host.host}, {"role", host.role == Role::canary ? "canary" : "control"}, {"why", as_text(host.why)}});
   }
   Json signatures = Json::array();
   for (const NewSignature& signature : numbers.signatures) {
-    signatures.push_back({{"signature", printable(signature.id)},
-                          {"sample", printable(signature.sample)},
+    signatures.push_back({{"signature", as_text(signature.id)},
+                          {"sample", as_text(signature.sample)},
                           {"count", signature.count},
                           {"hosts", signature.hosts},
                           {"fails", signature.fails}});
@@ -55,7 +58,7 @@ nlohmann::json verdict_json(const Verdict& verdict) {
   }
   Json json{{"answer", name_of(verdict.answer)}, {"judge", verdict.judge},     {"reason", verdict.reason},
             {"text", printable(verdict.text)},   {"seconds", verdict.seconds}, {"hosts", hosts}};
-  json["numbers"] = verdict.numbers ? numbers_json(*verdict.numbers) : Json(nullptr);
+  json["numbers"] = verdict.numbers ? numbers_json(*verdict.numbers, shown) : Json(nullptr);
   return json;
 }
 

@@ -9,8 +9,8 @@
 #include "controller/operate/host_commands.h"
 #include "controller/operate/release_commands.h"
 #include "controller/operate/render.h"
-#include "controller/rollout/after_release.h"
 #include "controller/rollout/deployments.h"
+#include "controller/rollout/lessons.h"
 #include "protocol/limits.h"
 #include "protocol/text.h"
 

@@ -5,14 +5,8 @@
 #include <algorithm>
 
 #include "controller/evidence/agent_evidence.h"
-#include "controller/evidence/deployment_trace.h"
-#include "controller/judge/settle_estimate.h"
-#include "controller/operate/answers.h"
-#include "controller/rollout/cohort.h"
 #include "controller/rollout/deployments.h"
 #include "controller/rollout/trial.h"
-#include "protocol/limits.h"
-#include "protocol/text.h"
 
 namespace serin::rollout {
 
@@ -73,35 +67,6 @@ void advance(ControllerState& state, const ApplicationName& application, Now now
 
 }  // namespace
 
-std::chrono::seconds settle_of(const ControllerState& state, const ApplicationName& application) {
-  const auto& settings = state.settings.applications.at(application);
-  if (settings.settle_is_set) return settings.sequential.settle;
-  const auto bursts = state.bursts.find(application);
-  return judge::settle_from(bursts == state.bursts.end() ? std::vector<std::chrono::seconds>{} : bursts->second);
-}
-
-void learn_settle(ControllerState& state, const controller::ActiveDeployment& active, Turn& turn) {
-  const Rollout& rollout = active.rollout;
-  if (rollout.hosts.size() > limits::kSettleHostsMax) return;
-  if (!rollout.verdict || rollout.verdict->answer != judge::Answer::pass || rollout.forced_on || !rollout.soak_from)
-    return;
-  evidence::StoredTrace stored{.rollout = rollout, .before = active.before, .samples = {}};
-  const std::int64_t from = second_of(rollout.started_at);
-  const std::int64_t until = second_of(*rollout.soak_from + rollout.wait);
-  for (const PlanHost& host : rollout.hosts) {
-    auto samples = state.ledger.samples(host.host, rollout.application, from, until);
-    stored.samples.insert(stored.samples.end(), samples.begin(), samples.end());
-  }
-  const auto trace = evidence::deployment_trace(stored);
-  if (!trace) return;
-  const auto burst = judge::restart_burst(*trace, state.settings.applications.at(rollout.application).sequential);
-  if (!burst) return;
-  auto& bursts = state.bursts[rollout.application];
-  bursts.push_back(*burst);
-  if (bursts.size() > limits::kBurstsKept) bursts.erase(bursts.begin());
-  turn.record(controller::StoreBurst{rollout.id, rollout.application, *burst});
-}
-
 void watch_release(ControllerState& state, const Rollout& rollout, const std::vector<fleet::HostSeconds>& before,
                    ReleaseNumber former, Now now) {
   const ApplicationName& application = rollout.application;
@@ -121,7 +86,7 @@ void watch_release(ControllerState& state, const Rollout& rollout, const std::ve
   const auto lasts = std::chrono::ceil<std::chrono::seconds>(settings.watch);
   ReleaseWatch watch{.deployment = rollout.id,
                      .release = rollout.release,
-                     .former = rollout.rollback ? 0 : former,
+                     .former = rollout.rollback || former == rollout.release ? 0 : former,
                      .fleet = judge::FleetWatch(settings.sequential, judge::weigh_hosts(baseline, settings.sequential),
                                                 {.lasts = lasts}),
                      .hosts = std::move(hosts),
@@ -146,32 +111,6 @@ void tick_watches(ControllerState& state, Now now, Turn& turn) {
     }
     if (state.active.contains(application)) continue;  // its own judge looks
     advance(state, application, now, turn);
-  }
-}
-
-void keep_ordinary_hours(ControllerState& state, Now now, Turn& turn) {
-  constexpr std::size_t kHostsMax = 200;
-  constexpr auto kEvery = std::chrono::hours{1};
-  constexpr auto kLength = std::chrono::seconds{360};
-  for (const auto& [application, settings] : state.settings.applications) {
-    const auto [last, first_time] = state.ordinary_at.try_emplace(application, now.steady);
-    if (first_time || now.steady - last->second < kEvery) continue;
-    if (state.active.contains(application)) continue;
-    const auto ended = state.latest_ended.find(application);
-    if (ended != state.latest_ended.end() && now.steady - ended->second < kLength) continue;
-    last->second = now.steady;
-    controller::StoreOrdinary hour{.application = application, .at = now.wall, .canaries = {}, .hosts = {}};
-    const std::int64_t until = second_of(now.steady) - Trial::kLate.count();
-    std::size_t others = 0;
-    for (const auto& [name, host] : state.roster.hosts()) {
-      if (!belongs(settings.hosts, name, host.record.labels) || !state.trusted_hosts.contains({name, application}))
-        continue;
-      const bool canary = belongs(settings.canary, name, host.record.labels);
-      if (!canary && ++others > kHostsMax) continue;
-      if (canary) hour.canaries.push_back(name);
-      hour.hosts.push_back(state.ledger.seconds(name, application, until - kLength.count(), until));
-    }
-    if (hour.hosts.size() > hour.canaries.size()) turn.record(std::move(hour));
   }
 }
 

@@ -18,16 +18,6 @@ namespace serin::rollout {
 void watch_release(controller::ControllerState& state, const Rollout& rollout,
                    const std::vector<fleet::HostSeconds>& before, ReleaseNumber former, Now now);
 
-/// As configured, or as past good deployments taught.
-std::chrono::seconds settle_of(const controller::ControllerState& state, const ApplicationName& application);
-
-/// How long the restart of a good release alone took: the next ones settle for as long.
-void learn_settle(controller::ControllerState& state, const controller::ActiveDeployment& active,
-                  controller::Turn& turn);
-
-/// Once a second: stores an ordinary stretch of each application's fleet now and then, for `serin tune`.
-void keep_ordinary_hours(controller::ControllerState& state, Now now, controller::Turn& turn);
-
 /// Once a second: feeds what is complete, ends what has lasted long enough, raises alarms.
 void tick_watches(controller::ControllerState& state, Now now, controller::Turn& turn);
 

@@ -5,12 +5,11 @@
 #include <algorithm>
 
 #include "controller/evidence/agent_evidence.h"
-#include "controller/evidence/deployment_trace.h"
-#include "controller/judge/settle_estimate.h"
 #include "controller/operate/answers.h"
 #include "controller/operate/render.h"
 #include "controller/rollout/after_release.h"
 #include "controller/rollout/evidence_window.h"
+#include "controller/rollout/lessons.h"
 #include "protocol/limits.h"
 #include "protocol/text.h"
 
