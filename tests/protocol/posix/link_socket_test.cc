@@ -196,8 +196,12 @@ TEST_F(LinkSocket, the_descriptor_stays_readable_until_everything_is_taken) {
   EXPECT_EQ(wait_readable({server.fd()}, 0ms), std::vector<bool>{true});
   ASSERT_EQ(next(server)->body, "2");
   ASSERT_EQ(next(server)->body, "3");
-  EXPECT_EQ(server.receive(), std::nullopt);
-  EXPECT_EQ(wait_readable({server.fd()}, 0ms), std::vector<bool>{false});
+  // News of the connection itself may still wake the owner, whose look takes it.
+  int looks = 0;
+  do {
+    ASSERT_EQ(server.receive(), std::nullopt);
+  } while (wait_readable({server.fd()}, 0ms) == std::vector<bool>{true} && ++looks < 100);
+  EXPECT_LT(looks, 100) << "readable although nothing is left";
   EXPECT_TRUE(next(client));
 }
 
