@@ -68,6 +68,10 @@ inline constexpr std::size_t kReadBytes = 64U << 10;          ///< one buffer fo
 inline constexpr std::size_t kLineBytesMatched = 16U << 10;   ///< a longer line is matched on this much
 inline constexpr std::size_t kReadBytesPerTurn = 1U << 20;    ///< fairness between files
 inline constexpr std::uint64_t kBacklogBytesMax = 16U << 20;  ///< more than this behind is skipped, and said
+inline constexpr std::size_t kSignaturesKept = 256;           ///< messages that an agent tells apart, each application
+inline constexpr std::size_t kSignaturesPerSecond = 32;       ///< of these in one second of a report
+inline constexpr std::size_t kSignatureTextsPerReport = 64;
+inline constexpr std::size_t kSignatureTextBytes = 200;
 
 // What is learnt from the past
 inline constexpr std::size_t kBurstsKept = 50;  ///< of an application

@@ -41,18 +41,48 @@ struct Heartbeat {
   friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
 };
 
+/// Names one normalised error message; equal on every host that counts by the same rules_hash.
+using SignatureId = std::uint64_t;
+
+/// One message, and how often it came.
+struct SignatureCount {
+  SignatureId id = 0;
+  std::uint32_t count = 0;
+  friend bool operator==(const SignatureCount&, const SignatureCount&) = default;
+};
 /// Counts of one second. Absolute: a later report for the same second replaces it.
 struct SecondCounts {
   std::int64_t second = 0;  ///< of the agent's FleetClock, when the lines were read
   std::uint32_t errors = 0;
-  std::uint32_t lines = 0;
+  std::uint32_t lines = 0;                 ///< not those of access logs
+  std::uint32_t requests = 0;              ///< lines of access logs
+  std::vector<SignatureCount> signatures;  ///< the most frequent messages, ascending by id, none twice
   friend bool operator==(const SecondCounts&, const SecondCounts&) = default;
+};
+/// Sums since the beginning of the run, so that nothing is lost with seconds that were never acknowledged.
+struct RunTotals {
+  std::uint64_t errors = 0, lines = 0, requests = 0;  ///< all that were read, the late ones among them
+  std::uint64_t late_errors = 0, late_lines = 0;      ///< read too late to belong to a second; requests are lines here
+  std::uint64_t skipped_bytes = 0;                    ///< never read
+  std::uint64_t long_lines = 0;                       ///< matched on their beginning only
+  std::uint64_t unparsed = 0;                         ///< should have been JSON
+  std::uint64_t suppressed = 0;                       ///< the journal dropped them before anybody could read them
+  friend bool operator==(const RunTotals&, const RunTotals&) = default;
+};
+/// What an id stands for.
+struct SignatureText {
+  SignatureId id = 0;
+  std::string rule;
+  std::string text;  ///< as far as the source's `samples` allows; any bytes; empty: nothing but the id leaves the host
+  friend bool operator==(const SignatureText&, const SignatureText&) = default;
 };
 struct ApplicationCounts {
   ApplicationName application;
   std::string rules_hash;
   std::vector<SecondCounts> seconds;  ///< ascending, no second twice
   std::string gap;                    ///< what was not seen in these seconds, in words; empty: all was seen
+  RunTotals totals;                   ///< up to the newest of the seconds that the agent has counted
+  std::vector<SignatureText> texts;   ///< of ids whose texts the controller has not acknowledged
   friend bool operator==(const ApplicationCounts&, const ApplicationCounts&) = default;
 };
 /// Once a second, also when nothing was logged: silence must be told apart from health.

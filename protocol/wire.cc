@@ -79,11 +79,19 @@ Result<void> check(const Order& order) {
 Result<void> check(const Report& report) {
   for (const ApplicationCounts& counts : report.applications) {
     if (auto good = check_application(counts.application); !good) return good;
+    if (counts.texts.size() > limits::kSignatureTextsPerReport) return invalid("more texts than a report may hold");
     if (counts.seconds.size() > static_cast<std::size_t>(limits::kReportedSecondsKept.count())) {
       return invalid("more seconds than a report may hold");
     }
     for (std::size_t i = 1; i < counts.seconds.size(); ++i) {
       if (counts.seconds[i - 1].second >= counts.seconds[i].second) return invalid("seconds out of order");
+    }
+    for (const SecondCounts& second : counts.seconds) {
+      if (second.signatures.size() > limits::kSignaturesPerSecond)
+        return invalid("more messages than a second may hold");
+      for (std::size_t i = 1; i < second.signatures.size(); ++i) {
+        if (second.signatures[i - 1].id >= second.signatures[i].id) return invalid("messages out of order");
+      }
     }
   }
   return {};

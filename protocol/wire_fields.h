@@ -49,10 +49,35 @@ void fields(V& v, Heartbeat& m) {
   v("applications", m.applications);
 }
 template <class V>
+void fields(V& v, SignatureCount& m) {
+  v("i", m.id);
+  v("n", m.count);
+}
+template <class V>
 void fields(V& v, SecondCounts& m) {
   v("s", m.second);
   v("e", m.errors);
   v("l", m.lines);
+  v("r", m.requests);
+  v("m", m.signatures);
+}
+template <class V>
+void fields(V& v, RunTotals& m) {
+  v("errors", m.errors);
+  v("lines", m.lines);
+  v("requests", m.requests);
+  v("late_errors", m.late_errors);
+  v("late_lines", m.late_lines);
+  v("skipped_bytes", m.skipped_bytes);
+  v("long_lines", m.long_lines);
+  v("unparsed", m.unparsed);
+  v("suppressed", m.suppressed);
+}
+template <class V>
+void fields(V& v, SignatureText& m) {
+  v("id", m.id);
+  v("rule", m.rule);
+  v("text", m.text);
 }
 template <class V>
 void fields(V& v, ApplicationCounts& m) {
@@ -60,6 +85,8 @@ void fields(V& v, ApplicationCounts& m) {
   v("rules_hash", m.rules_hash);
   v("seconds", m.seconds);
   v("gap", m.gap);
+  v("totals", m.totals);
+  v("texts", m.texts);
 }
 template <class V>
 void fields(V& v, Report& m) {

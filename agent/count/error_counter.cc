@@ -13,9 +13,9 @@ namespace {
 constexpr std::size_t kGapsPerSecondMax = 8;
 constexpr std::size_t kGapTextBytesMax = 300;
 
-std::uint32_t sum_of(std::uint32_t a, std::uint32_t b) {
-  constexpr auto kMost = std::numeric_limits<std::uint32_t>::max();
-  return b > kMost - a ? kMost : a + b;
+std::uint32_t sum_of(std::uint32_t a, std::uint64_t b) {
+  constexpr std::uint64_t kMost = std::numeric_limits<std::uint32_t>::max();
+  return static_cast<std::uint32_t>(b > kMost - a ? kMost : a + b);
 }
 
 }  // namespace
@@ -36,11 +36,46 @@ void ErrorCounter::advance(SteadyTime now) {
   while (!gaps_.empty() && gaps_.front().second < oldest) gaps_.pop_front();
 }
 
-void ErrorCounter::add(std::uint32_t lines, std::uint32_t errors) {
+void ErrorCounter::add(const Findings& found, Written written) {
+  const auto messages = signatures_.take();
   if (seconds_.empty()) return;
+  totals_.errors += found.errors;
+  totals_.lines += found.lines;
+  totals_.requests += found.requests;
+  totals_.long_lines += found.long_lines;
+  totals_.unparsed += found.unparsed;
+  if (written == Written::earlier) {
+    totals_.late_errors += found.errors;
+    totals_.late_lines += found.lines + found.requests;
+    return;
+  }
   auto& newest = seconds_.back();
-  newest.lines = sum_of(newest.lines, lines);
-  newest.errors = sum_of(newest.errors, errors);
+  newest.lines = sum_of(newest.lines, found.lines);
+  newest.errors = sum_of(newest.errors, found.errors);
+  newest.requests = sum_of(newest.requests, found.requests);
+  if (!messages.empty()) add_signatures(newest, messages);
+}
+
+/// Both ascend by id. When there are too many the rarest go; what they counted is in `errors` all the same.
+void ErrorCounter::add_signatures(SecondCounts& second, const std::vector<SignatureCount>& counts) {
+  std::vector<SignatureCount> merged;
+  merged.reserve(second.signatures.size() + counts.size());
+  auto old = second.signatures.begin();
+  for (const auto& next : counts) {
+    while (old != second.signatures.end() && old->id < next.id) merged.push_back(*old++);
+    merged.push_back(next);
+    if (old != second.signatures.end() && old->id == next.id) {
+      merged.back().count = sum_of(old->count, next.count);
+      ++old;
+    }
+  }
+  merged.insert(merged.end(), old, second.signatures.end());
+  if (merged.size() > limits::kSignaturesPerSecond) {
+    std::ranges::stable_sort(merged, std::ranges::greater{}, &SignatureCount::count);
+    merged.resize(limits::kSignaturesPerSecond);
+    std::ranges::sort(merged, {}, &SignatureCount::id);
+  }
+  second.signatures = std::move(merged);
 }
 
 void ErrorCounter::note_gap(const std::string& text) {
@@ -64,6 +99,33 @@ std::vector<SecondCounts> ErrorCounter::seconds_since(std::int64_t since) const 
 
 std::string ErrorCounter::gaps_since(std::int64_t since) const {
   return seconds_.empty() ? std::string() : gaps_between(since, seconds_.back().second);
+}
+
+CounterState ErrorCounter::state(std::int64_t since) const {
+  CounterState state{.totals = totals_, .seconds = {}, .gaps = {}};
+  for (const auto& counts : seconds_) {
+    if (counts.second >= since) state.seconds.push_back(counts);
+  }
+  for (const auto& gap : gaps_) {
+    if (gap.second >= since) state.gaps.push_back(gap);
+  }
+  return state;
+}
+
+void ErrorCounter::restore(const CounterState& state, SteadyTime now) {
+  const auto newest = second_of(now);
+  const auto oldest = newest - limits::kReportedSecondsKept.count();
+  totals_ = state.totals;
+  seconds_.clear();
+  gaps_.clear();
+  const auto kept = [&](std::int64_t second) { return second >= oldest && second <= newest; };
+  for (const auto& counts : state.seconds) {
+    if (kept(counts.second) && (seconds_.empty() || counts.second > seconds_.back().second)) seconds_.push_back(counts);
+  }
+  for (const auto& gap : state.gaps) {
+    if (kept(gap.second)) gaps_.push_back(gap);
+  }
+  advance(now);
 }
 
 std::string ErrorCounter::gap_in(std::int64_t second) const {

@@ -72,7 +72,7 @@ Result<void> FollowedFile::start_at_last_line() {
   return {};
 }
 
-Result<bool> FollowedFile::read(const LineMatcher& matcher, SteadyTime now, ErrorCounter& counter) {
+Result<bool> FollowedFile::read(const SourceMatcher& matcher, SteadyTime now, ErrorCounter& counter) {
   struct stat status{};
   if (::fstat(fd_.get(), &status) != 0) return std::unexpected(read_error(errno));
   deleted_ = status.st_nlink == 0;
@@ -81,7 +81,7 @@ Result<bool> FollowedFile::read(const LineMatcher& matcher, SteadyTime now, Erro
   if (size == size_ && changed_ns == changed_ns_ && offset_ == size) return false;
   const auto same = begins_as_before(size);
   if (!same) return std::unexpected(same.error());
-  if (size < offset_ || !*same) begin_again(matcher, size, counter);
+  if (size < offset_ || !*same) begin_again(matcher, size, now, counter);
   // Remembered only now: a head that could not be read is looked at again.
   size_ = size;
   changed_ns_ = changed_ns;
@@ -97,13 +97,15 @@ Result<bool> FollowedFile::read(const LineMatcher& matcher, SteadyTime now, Erro
     if (got == 0) break;
     offset_ += static_cast<std::uint64_t>(got);
     grown_at_ = now;
-    count(matcher, {buffer.data(), static_cast<std::size_t>(got)}, counter);
+    count(matcher, {buffer.data(), static_cast<std::size_t>(got)}, now, counter);
   }
   return offset_ < size;
 }
 
-void FollowedFile::finish(const LineMatcher& matcher, ErrorCounter& counter) {
-  if (const auto line = splitter_.finish()) counter.add(1, matcher.is_error(*line) ? 1 : 0);
+void FollowedFile::finish(const SourceMatcher& matcher, SteadyTime now, ErrorCounter& counter) {
+  Findings found;
+  matcher.finish(text_, now, found, counter.signatures());
+  counter.add(found, Written::lately);
 }
 
 Result<bool> FollowedFile::begins_as_before(std::uint64_t size) {
@@ -115,8 +117,9 @@ Result<bool> FollowedFile::begins_as_before(std::uint64_t size) {
   return true;
 }
 
-void FollowedFile::begin_again(const LineMatcher& matcher, std::uint64_t size, ErrorCounter& counter) {
-  finish(matcher, counter);
+void FollowedFile::begin_again(const SourceMatcher& matcher, std::uint64_t size, SteadyTime now,
+                               ErrorCounter& counter) {
+  finish(matcher, now, counter);
   counter.note_gap(fmt::format("{} was truncated: lines written just before may be missing", path_));
   offset_ = 0;
   head_.clear();
@@ -127,18 +130,15 @@ void FollowedFile::begin_again(const LineMatcher& matcher, std::uint64_t size, E
 void FollowedFile::skip_backlog(std::uint64_t size, ErrorCounter& counter) {
   const auto newest = size - limits::kReadBytesPerTurn;
   counter.note_gap(fmt::format("{}: {} bytes skipped, the log grows faster than it is read", path_, newest - offset_));
+  counter.note_skipped(newest - offset_);
   offset_ = newest;
-  splitter_.skip_to_next_line();
+  SourceMatcher::skip_to_next_line(text_);
 }
 
-void FollowedFile::count(const LineMatcher& matcher, std::string_view bytes, ErrorCounter& counter) {
-  std::uint32_t lines = 0, errors = 0;
-  splitter_.give(bytes);
-  while (const auto line = splitter_.next()) {
-    ++lines;
-    if (matcher.is_error(*line)) ++errors;
-  }
-  counter.add(lines, errors);
+void FollowedFile::count(const SourceMatcher& matcher, std::string_view bytes, SteadyTime now, ErrorCounter& counter) {
+  Findings found;
+  matcher.take(text_, bytes, now, found, counter.signatures());
+  counter.add(found, Written::lately);
 }
 
 }  // namespace serin::count

@@ -8,8 +8,7 @@
 #include <utility>
 
 #include "agent/count/error_counter.h"
-#include "agent/count/line_matcher.h"
-#include "agent/count/line_splitter.h"
+#include "agent/count/source_matcher.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 #include "protocol/posix/unique_fd.h"
@@ -42,9 +41,9 @@ class FollowedFile {
 
   /// Counts what was written, at most limits::kReadBytesPerTurn; true when something was left. More than
   /// limits::kBacklogBytesMax behind: all but the newest kReadBytesPerTurn is skipped, and that is a gap.
-  Result<bool> read(const LineMatcher& matcher, SteadyTime now, ErrorCounter& counter);
+  Result<bool> read(const SourceMatcher& matcher, SteadyTime now, ErrorCounter& counter);
   /// Nothing will be added: an unfinished last line is counted.
-  void finish(const LineMatcher& matcher, ErrorCounter& counter);
+  void finish(const SourceMatcher& matcher, SteadyTime now, ErrorCounter& counter);
 
   [[nodiscard]] FileId id() const { return id_; }
   [[nodiscard]] const std::string& path() const { return path_; }
@@ -59,9 +58,9 @@ class FollowedFile {
       : fd_(std::move(fd)), path_(std::move(path)), id_(id), grown_at_(now) {}
   Result<void> start_at_last_line();
   Result<bool> begins_as_before(std::uint64_t size);
-  void begin_again(const LineMatcher& matcher, std::uint64_t size, ErrorCounter& counter);
+  void begin_again(const SourceMatcher& matcher, std::uint64_t size, SteadyTime now, ErrorCounter& counter);
   void skip_backlog(std::uint64_t size, ErrorCounter& counter);
-  void count(const LineMatcher& matcher, std::string_view bytes, ErrorCounter& counter);
+  void count(const SourceMatcher& matcher, std::string_view bytes, SteadyTime now, ErrorCounter& counter);
 
   posix::UniqueFd fd_;
   std::string path_;
@@ -70,7 +69,7 @@ class FollowedFile {
   std::uint64_t size_ = 0;  ///< at the last look, and when it was changed then
   std::int64_t changed_ns_ = 0;
   std::string head_;  ///< the fingerprint: up to kHeadBytes, with its length
-  LineSplitter splitter_;
+  TextState text_;
   SteadyTime grown_at_;
   bool deleted_ = false;
 };

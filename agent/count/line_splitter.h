@@ -23,6 +23,8 @@ class LineSplitter {
   /// Bytes were left out: forgets what is pending and everything up to the next LF.
   void skip_to_next_line();
 
+  /// Length so far of the line that is unfinished.
+  [[nodiscard]] std::size_t pending_bytes() const { return pending_bytes_; }
   [[nodiscard]] std::uint64_t long_lines() const { return long_lines_; }
 
  private:

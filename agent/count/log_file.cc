@@ -10,8 +10,8 @@
 #include <utility>
 
 #include "agent/count/followed_file.h"
-#include "agent/count/line_matcher.h"
 #include "agent/count/log_names.h"
+#include "agent/count/source_matcher.h"
 #include "protocol/limits.h"
 
 namespace serin::count {
@@ -39,6 +39,7 @@ struct Watched {
 };
 
 struct Source {
+  std::optional<SourceMatcher> matcher;
   std::string path;
   SourcePattern pattern;
   std::vector<Watched> watched;
@@ -62,7 +63,6 @@ std::string cannot_read(const std::string& path, const Error& error) {
 }  // namespace
 
 struct LogFollower::Parts {
-  std::optional<LineMatcher> matcher;
   std::string setup_problem;
   std::vector<Source> sources;
   std::vector<Draining> draining;
@@ -81,12 +81,6 @@ struct LogFollower::Parts {
 };
 
 LogFollower::LogFollower(const agent::ApplicationSettings& application) : parts_(std::make_unique<Parts>()) {
-  auto matcher = LineMatcher::compile(application.rules);
-  if (matcher) {
-    parts_->matcher = std::move(*matcher);
-  } else {
-    parts_->setup_problem = matcher.error().text;
-  }
   if (application.sources.empty()) {
     parts_->setup_problem = fmt::format("no log file is configured (add [[application.{}.source]])", application.name);
   } else if (application.rules.empty()) {
@@ -94,7 +88,10 @@ LogFollower::LogFollower(const agent::ApplicationSettings& application) : parts_
         fmt::format("no rule says what an error is (add [[application.{}.rule]])", application.name);
   }
   for (const auto& settings : application.sources) {
+    auto matcher = SourceMatcher::compile(settings, application);
+    if (!matcher) parts_->setup_problem = matcher.error().text;
     Source source;
+    if (matcher) source.matcher = std::move(*matcher);
     source.path = settings.path;
     source.pattern = split_source_path(settings.path);
     if (!source.pattern.is_pattern) {
@@ -113,7 +110,7 @@ LogFollower::~LogFollower() = default;
 bool LogFollower::read(SteadyTime now, ErrorCounter& counter) {
   counter.advance(now);
   bool more = false;
-  if (parts_->matcher) {
+  if (parts_->setup_problem.empty()) {
     for (std::size_t i = 0; i < parts_->sources.size(); ++i) {
       auto& source = parts_->sources[i];
       if (source.pattern.is_pattern) parts_->scan(source, now);
@@ -277,7 +274,7 @@ void LogFollower::Parts::note_absence(std::size_t source_index) {
 bool LogFollower::Parts::read_draining(SteadyTime now, ErrorCounter& counter) {
   bool any_more = false;
   for (auto old = draining.begin(); old != draining.end();) {
-    const auto more = old->file.read(*matcher, now, counter);
+    const auto more = old->file.read(*sources[old->source].matcher, now, counter);
     const bool quiet = more && !*more && now - std::max(old->since, old->file.grown_at()) >= kDrainQuiet;
     const bool overdue = old->file.is_deleted() && now - old->since >= kDrainDeletedMax;
     const bool crowded = draining.size() > kDrainingMax && old == draining.begin();
@@ -287,7 +284,7 @@ bool LogFollower::Parts::read_draining(SteadyTime now, ErrorCounter& counter) {
       counter.note_gap(fmt::format("{}: a rotated file was let go before its end", old->file.path()));
     }
     if (!more || quiet || overdue || crowded) {
-      old->file.finish(*matcher, counter);
+      old->file.finish(*sources[old->source].matcher, now, counter);
       old = draining.erase(old);
     } else {
       any_more = any_more || *more;
@@ -302,7 +299,7 @@ bool LogFollower::Parts::read_watched(SteadyTime now, ErrorCounter& counter) {
   for (auto& source : sources) {
     for (auto& watched : source.watched) {
       if (!watched.file) continue;
-      const auto more = watched.file->read(*matcher, now, counter);
+      const auto more = watched.file->read(*source.matcher, now, counter);
       if (!more) watched.problem = cannot_read(watched.path, more.error());
       any_more = any_more || (more && *more);
     }

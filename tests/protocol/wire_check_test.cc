@@ -74,6 +74,25 @@ TEST(Check, seconds_of_a_report_ascend_and_are_at_most_those_that_are_kept) {
   EXPECT_EQ(refusal_of(Report{.applications = {counts_of(seconds)}}), "report: more seconds than a report may hold");
 }
 
+TEST(Check, messages_of_a_second_ascend_and_are_bounded_as_are_their_texts) {
+  const auto of = [](std::vector<SignatureCount> signatures) {
+    return Report{.applications = {counts_of({{.second = 1, .errors = 9, .lines = 9, .signatures = signatures}})}};
+  };
+  EXPECT_TRUE(pass(of({{1, 1}, {2, 1}})));
+  EXPECT_EQ(refusal_of(of({{2, 1}, {1, 1}})), "report: messages out of order");
+  EXPECT_EQ(refusal_of(of({{2, 1}, {2, 1}})), "report: messages out of order");
+  std::vector<SignatureCount> most(limits::kSignaturesPerSecond);
+  for (std::size_t i = 0; i < most.size(); ++i) most[i].id = i;
+  EXPECT_TRUE(pass(of(most)));
+  most.push_back({.id = most.size()});
+  EXPECT_EQ(refusal_of(of(most)), "report: more messages than a second may hold");
+  Report texts{.applications = {counts_of({})}};
+  texts.applications[0].texts.resize(limits::kSignatureTextsPerReport);
+  EXPECT_TRUE(pass(texts));
+  texts.applications[0].texts.emplace_back();
+  EXPECT_EQ(refusal_of(texts), "report: more texts than a report may hold");
+}
+
 TEST(Check, an_operator_waits_at_most_a_year) {
   using std::chrono::milliseconds;
   const std::int64_t most = milliseconds(limits::kOperatorWaitMax).count();

@@ -153,7 +153,8 @@ void SimulatedHost::count(Now fleet) {
   if (behaviour.quiet.contains(live())) return;
   const bool bad = behaviour.bad.contains(live());
   const auto errors = poisson(seconds * (bad ? behaviour.errors_when_bad : behaviour.errors_per_second), random_);
-  core_->counter(application_).add(errors + poisson(seconds * kLinesPerSecond, random_), errors);
+  core_->counter(application_)
+      .add({.lines = errors + poisson(seconds * kLinesPerSecond, random_), .errors = errors}, count::Written::lately);
 }
 
 // ---- the worker ----

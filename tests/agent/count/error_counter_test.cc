@@ -17,13 +17,13 @@ SteadyTime at(double seconds) {
 TEST(ErrorCounter, has_every_finished_second_also_the_quiet_ones) {
   ErrorCounter counter;
   counter.advance(at(100.2));
-  counter.add(3, 1);
-  counter.add(2, 0);
+  counter.add({.lines = 3, .errors = 1}, Written::lately);
+  counter.add({.lines = 2, .errors = 0}, Written::lately);
   counter.advance(at(100.9));
-  counter.add(1, 1);
+  counter.add({.lines = 1, .errors = 1}, Written::lately);
   counter.advance(at(101.1));
   counter.advance(at(103.0));
-  counter.add(7, 7);
+  counter.add({.lines = 7, .errors = 7}, Written::lately);
   EXPECT_EQ(counter.seconds_since(0), (Seconds{{100, 2, 6}, {101, 0, 0}, {102, 0, 0}})) << "103 is not over";
   EXPECT_EQ(counter.seconds_since(102), (Seconds{{102, 0, 0}}));
   EXPECT_EQ(counter.seconds_since(103), Seconds{});
@@ -32,9 +32,9 @@ TEST(ErrorCounter, has_every_finished_second_also_the_quiet_ones) {
 TEST(ErrorCounter, does_not_make_up_seconds_in_which_the_process_did_not_run) {
   ErrorCounter counter;
   counter.advance(at(100));
-  counter.add(1, 0);
+  counter.add({.lines = 1, .errors = 0}, Written::lately);
   counter.advance(at(110.5));
-  counter.add(50, 20);
+  counter.add({.lines = 50, .errors = 20}, Written::lately);
   counter.advance(at(111));
   EXPECT_EQ(counter.seconds_since(0), (Seconds{{100, 0, 1}, {110, 20, 50}}))
       << "101 to 109 are unknown; what was read late counts when it was read";
@@ -53,7 +53,7 @@ TEST(ErrorCounter, never_goes_back) {
   ErrorCounter counter;
   counter.advance(at(10));
   counter.advance(at(9));
-  counter.add(1, 1);
+  counter.add({.lines = 1, .errors = 1}, Written::lately);
   counter.advance(at(11));
   EXPECT_EQ(counter.seconds_since(0), (Seconds{{10, 1, 1}}));
 }
@@ -74,12 +74,12 @@ TEST(ErrorCounter, keeps_the_last_two_minutes) {
 
 TEST(ErrorCounter, counts_nothing_before_it_knows_the_time_and_never_wraps) {
   ErrorCounter counter;
-  counter.add(1, 1);
+  counter.add({.lines = 1, .errors = 1}, Written::lately);
   counter.note_gap("lost");
   EXPECT_EQ(counter.seconds_since(0), Seconds{});
   counter.advance(at(1));
-  counter.add(std::numeric_limits<std::uint32_t>::max(), 1);
-  counter.add(5, 1);
+  counter.add({.lines = std::numeric_limits<std::uint32_t>::max(), .errors = 1}, Written::lately);
+  counter.add({.lines = 5, .errors = 1}, Written::lately);
   counter.advance(at(2));
   EXPECT_EQ(counter.seconds_since(0), (Seconds{{1, 2, std::numeric_limits<std::uint32_t>::max()}}));
   EXPECT_EQ(counter.gaps_since(0), "");

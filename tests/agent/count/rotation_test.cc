@@ -277,7 +277,9 @@ TEST_F(RotationTest, the_process_was_stopped_while_lines_were_written) {
   turn(follower, 10s);
   now_ += 1s;
   counter_.advance(now_);
-  EXPECT_EQ(counter_.seconds_since(0), (std::vector<SecondCounts>{{1'000, 1, 1}, {1'010, 10, 10}}));
+  auto seconds = counter_.seconds_since(0);
+  for (auto& second : seconds) second.signatures.clear();
+  EXPECT_EQ(seconds, (std::vector<SecondCounts>{{1'000, 1, 1}, {1'010, 10, 10}}));
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ class ReportQueueTest : public testing::Test {
   void run_until(std::int64_t second) {
     while (now_ < second) {
       counter_.advance(at(++now_));
-      counter_.add(static_cast<std::uint32_t>(now_), 1);
+      counter_.add({.lines = static_cast<std::uint64_t>(now_), .errors = 1}, count::Written::lately);
     }
   }
   Report next() { return queue_.next({{"shop", &counter_}}, {{"shop", "hash"}}, at(now_)); }
