@@ -20,6 +20,9 @@ ControllerCore::ControllerCore(ControllerSettings settings, SigningKey signing_k
   state_.newest_deployment = stored.newest_deployment;
   state_.latest = std::move(stored.latest);
   state_.bursts = std::move(stored.bursts);
+  for (controller::StoreMessage& row : stored.messages) {
+    state_.messages.restore(row.application, row.id, std::move(row.message));
+  }
   for (const auto& [application, rollout] : state_.latest) {
     state_.latest_ended[application] = rollout.phase_since;
     latest_before_[application] = evidence::in_plan_order(rollout, std::move(stored.before[rollout.id]));

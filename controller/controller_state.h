@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "controller/controller_config.h"
+#include "controller/fleet/message_book.h"
 #include "controller/fleet/report_ledger.h"
 #include "controller/fleet/roster.h"
 #include "controller/records.h"
@@ -58,6 +59,7 @@ struct ControllerState {
 
   fleet::Roster roster{limits::kHeartbeat, limits::kLease};
   fleet::ReportLedger ledger;
+  fleet::MessageBook messages;
   std::map<ApplicationName, std::map<ReleaseNumber, KnownRelease>> releases;
   std::map<ApplicationName, ReleaseNumber> wanted;
   DeploymentId newest_deployment = 0;

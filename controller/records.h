@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "controller/fleet/message_book.h"
 #include "controller/fleet/report_ledger.h"
 #include "controller/fleet/roster.h"
 #include "controller/rollout/rollout.h"
@@ -83,6 +84,12 @@ struct StoreBurst {
   ApplicationName application;
   std::chrono::seconds burst;
 };
+/// Inserts or replaces what is known of an error message.
+struct StoreMessage {
+  ApplicationName application;
+  SignatureId id = 0;
+  fleet::KnownMessage message;
+};
 /// What an operator did: append-only.
 struct StoreAction {
   WallTime at;
@@ -91,7 +98,7 @@ struct StoreAction {
 };
 using Record =
     std::variant<StoreHost, RemoveHost, StoreRelease, StoreTrust, StoreWanted, StoreDeployment, StorePlanHost,
-                 StoreBaseline, StoreBefore, StoreSamples, StoreOrdinary, StoreBurst, StoreAction>;
+                 StoreBaseline, StoreBefore, StoreSamples, StoreOrdinary, StoreBurst, StoreMessage, StoreAction>;
 
 /// One line of `serin history`.
 struct HistoryLine {
@@ -125,6 +132,7 @@ struct StoredState {
   std::map<DeploymentId, std::vector<fleet::HostSeconds>> before;       ///< of running and latest ones
   std::map<DeploymentId, std::vector<fleet::Sample>> samples;           ///< of running ones
   std::map<ApplicationName, std::vector<std::chrono::seconds>> bursts;  ///< the newest last
+  std::vector<StoreMessage> messages;                                   ///< of the last fleet::kMessagesKept
 };
 
 }  // namespace serin::controller

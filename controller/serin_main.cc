@@ -22,6 +22,7 @@ using serin::OperatorRequest;
 constexpr std::size_t kFileBytesMax = 1U << 20;
 constexpr int kError = 1;
 constexpr int kUsage = 2;
+constexpr std::chrono::seconds kWatchEvery{2};
 
 /// What the commands have in common, and where each leaves its request.
 struct Line {
@@ -30,6 +31,8 @@ struct Line {
   bool json = false;
   bool follows = false;  ///< it begins or moves a deployment and shows it
   std::string wait;
+  std::string since;
+  bool watch = false;
   std::string path;  ///< of sync-file
   std::string import_file;
   std::string check_file = "/etc/serin/controller.toml";
@@ -90,6 +93,11 @@ void add_deploys(CLI::App& app, Line& line) {
 
 void add_others(CLI::App& app, Line& line) {
   add_verb(app, line, "status", "status", "the fleet and the running deployment");
+  CLI::App* errors = add_verb(app, line, "errors", "errors", "what the fleet logs now: counts and messages");
+  errors->add_option("APPLICATION", line.request.application, "the same as -a");
+  errors->add_option("--since", line.since, "how far back, e.g. 30s (default: 10m, the most that is kept)");
+  errors->add_option("--group", line.request.group, "only canary, proxy, fleet, or hosts with this label");
+  errors->add_flag("--watch", line.watch, "again every two seconds, until Ctrl-C");
   CLI::App* abort = add_verb(app, line, "abort", "abort", "take the running or held deployment back");
   abort->add_flag("--detach", line.request.detach, "do not wait for the end");
   CLI::App* resume = add_verb(app, line, "continue", "continue", "let a held deployment go on (recorded like a force)");
@@ -149,21 +157,26 @@ int judge_trace(const serin::controller::JudgeCommand& command) {
   return std::fflush(stdout) == 0 ? 0 : fail("cannot write to standard output", kError);
 }
 
+/// What was typed after `option`; untouched when nothing was.
+serin::Result<void> read_duration(const std::string& option, const std::string& typed, std::int64_t& to) {
+  if (typed.empty()) return {};
+  const auto duration = serin::parse_duration(typed);
+  if (!duration) {
+    return serin::failure(serin::ErrorKind::invalid, fmt::format("{}: '{}' is no length of time: write 20s or 1m30s",
+                                                                 option, serin::printable(typed, 40)));
+  }
+  to = duration->count();
+  return {};
+}
+
 /// What only this process knows.
 serin::Result<void> complete(Line& line) {
   std::error_code error;
   line.request.cwd = std::filesystem::current_path(error).string();
   if (const char* sudo = std::getenv("SUDO_USER"); sudo != nullptr) line.request.sudo_user = sudo;
   if (!line.path.empty()) line.request.arguments = {line.path};
-  if (!line.wait.empty()) {
-    const auto wait = serin::parse_duration(line.wait);
-    if (!wait) {
-      return serin::failure(
-          serin::ErrorKind::invalid,
-          fmt::format("--wait: '{}' is no length of time: write 20s or 1m30s", serin::printable(line.wait, 40)));
-    }
-    line.request.wait_ms = wait->count();
-  }
+  if (auto wait = read_duration("--wait", line.wait, line.request.wait_ms); !wait) return wait;
+  if (auto since = read_duration("--since", line.since, line.request.since_ms); !since) return since;
   if (line.request.message.size() > serin::limits::kMessageBytesMax) {
     return serin::failure(serin::ErrorKind::invalid, fmt::format("the message has {}: {} is the most",
                                                                  serin::bytes_text(line.request.message.size()),
@@ -199,7 +212,10 @@ int run(int argc, char** argv) {
   }
   if (!line.judge.file.empty()) return judge_trace(line.judge);
   if (auto completed = complete(line); !completed) return fail(completed.error().text, kUsage);
-  return serin::operate::run_request({.run_dir = line.run_dir, .json = line.json, .interrupt_takes_back = line.follows},
+  return serin::operate::run_request({.run_dir = line.run_dir,
+                                      .json = line.json,
+                                      .interrupt_takes_back = line.follows,
+                                      .again_after = line.watch ? kWatchEvery : std::chrono::milliseconds{0}},
                                      std::move(line.request));
 }
 

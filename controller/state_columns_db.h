@@ -46,7 +46,8 @@ Enum checked(const SQLite::Column& column, Enum last) {
 }
 
 /// Of each second: 0 for one without a report, else 1 + 2 x errors + (trusted ? 1 : 0), then lines; each as a number of
-/// seven bits a byte, the lowest first, with the eighth bit set in all bytes but the last.
+/// seven bits a byte, the lowest first, with the eighth bit set in all bytes but the last. Requests stand in a column
+/// of their own, one such number a second; none when there were none.
 inline void append_number(std::string& bytes, std::uint64_t value) {
   for (; value >= 0x80; value >>= 7U) bytes.push_back(static_cast<char>(value | 0x80U));
   bytes.push_back(static_cast<char>(value));
@@ -87,6 +88,41 @@ inline std::vector<fleet::SecondOfHost> seconds_of_bytes(std::string_view bytes)
     second.lines = static_cast<std::uint32_t>(take_number(bytes));
   }
   return seconds;
+}
+
+inline std::string requests_to_bytes(const std::vector<fleet::SecondOfHost>& seconds) {
+  std::string bytes;
+  if (std::none_of(seconds.begin(), seconds.end(), [](const auto& second) { return second.requests > 0; }))
+    return bytes;
+  for (const fleet::SecondOfHost& second : seconds) append_number(bytes, second.requests);
+  return bytes;
+}
+inline void take_requests(std::string_view bytes, std::vector<fleet::SecondOfHost>& seconds) {
+  for (fleet::SecondOfHost& second : seconds) {
+    if (bytes.empty()) return;
+    second.requests = static_cast<std::uint32_t>(take_number(bytes));
+  }
+}
+
+/// Of each message: how much its id is larger than the one before, then its count; numbers as above.
+inline std::string signatures_to_bytes(const std::vector<SignatureCount>& signatures) {
+  std::string bytes;
+  SignatureId before = 0;
+  for (const SignatureCount& signature : signatures) {
+    append_number(bytes, signature.id - before);
+    append_number(bytes, signature.count);
+    before = signature.id;
+  }
+  return bytes;
+}
+inline std::vector<SignatureCount> signatures_of_bytes(std::string_view bytes) {
+  std::vector<SignatureCount> signatures;
+  SignatureId id = 0;
+  while (!bytes.empty()) {
+    id += take_number(bytes);
+    signatures.push_back({.id = id, .count = static_cast<std::uint32_t>(take_number(bytes))});
+  }
+  return signatures;
 }
 
 inline std::string join(const std::vector<std::string>& words) {

@@ -16,6 +16,7 @@ StoredState StateTables::load() {
   load_hosts(state);
   load_releases(state);
   load_deployments(state);
+  load_messages(state);
   return state;
 }
 
@@ -43,6 +44,22 @@ void StateTables::load_releases(StoredState& state) {
   }
   auto& wanted = prepared("SELECT application, release FROM wanted");
   while (wanted.executeStep()) state.wanted[wanted.getColumn(0).getString()] = unsigned_of(wanted.getColumn(1));
+}
+
+/// By application the newest, as many as are known at once; what is older than they are kept goes.
+void StateTables::load_messages(StoredState& state) {
+  auto& rows = prepared(
+      "SELECT application, signature, rule, text, first_wall_ms, last_wall_ms, ordinary_wall_ms FROM message "
+      "ORDER BY last_wall_ms DESC");
+  while (rows.executeStep()) {
+    state.messages.push_back({.application = rows.getColumn(0).getString(),
+                              .id = unsigned_of(rows.getColumn(1)),
+                              .message = {.rule = bytes_of(rows.getColumn(2)),
+                                          .text = bytes_of(rows.getColumn(3)),
+                                          .first_wall_ms = rows.getColumn(4).getInt64(),
+                                          .last_wall_ms = rows.getColumn(5).getInt64(),
+                                          .ordinary_wall_ms = rows.getColumn(6).getInt64()}});
+  }
 }
 
 namespace {
@@ -158,13 +175,14 @@ void StateTables::load_baselines(StoredState& state, DeploymentId deployment) {
 
 std::vector<fleet::HostSeconds> StateTables::load_before(DeploymentId deployment) {
   std::vector<fleet::HostSeconds> hosts;
-  auto& rows = prepared("SELECT host, first_second, rules_hash, seconds FROM before WHERE deployment=?");
+  auto& rows = prepared("SELECT host, first_second, rules_hash, seconds, requests FROM before WHERE deployment=?");
   rows.bind(1, number(deployment));
   while (rows.executeStep()) {
     hosts.push_back({.host = rows.getColumn(0).getString(),
                      .first = rows.getColumn(1).getInt64(),
                      .rules_hash = bytes_of(rows.getColumn(2)),
                      .seconds = seconds_of_bytes(bytes_of(rows.getColumn(3)))});
+    take_requests(bytes_of(rows.getColumn(4)), hosts.back().seconds);
   }
   return hosts;
 }
@@ -172,7 +190,8 @@ std::vector<fleet::HostSeconds> StateTables::load_before(DeploymentId deployment
 std::vector<fleet::Sample> StateTables::load_samples(DeploymentId deployment, std::int64_t newest_seconds) {
   std::vector<fleet::Sample> samples;
   auto& rows = prepared(
-      "SELECT second, host, errors, lines, trusted FROM sample WHERE deployment=?1 AND second > (SELECT "
+      "SELECT second, host, errors, lines, trusted, requests, signatures FROM sample WHERE deployment=?1 AND second > "
+      "(SELECT "
       "coalesce(max(second), 0) FROM sample WHERE deployment=?1) - ?2 ORDER BY second");
   rows.bind(1, number(deployment));
   rows.bind(2, newest_seconds);
@@ -181,7 +200,9 @@ std::vector<fleet::Sample> StateTables::load_samples(DeploymentId deployment, st
                        .host = rows.getColumn(1).getString(),
                        .errors = rows.getColumn(2).getUInt(),
                        .lines = rows.getColumn(3).getUInt(),
-                       .trusted = rows.getColumn(4).getInt() != 0});
+                       .trusted = rows.getColumn(4).getInt() != 0,
+                       .requests = rows.getColumn(5).getUInt(),
+                       .signatures = signatures_of_bytes(bytes_of(rows.getColumn(6)))});
   }
   return samples;
 }
@@ -208,7 +229,8 @@ std::vector<StoreOrdinary> StateTables::ordinary_hours(const ApplicationName& ap
   std::vector<StoreOrdinary> hours;
   std::size_t cells = 0;
   auto& rows = prepared(
-      "SELECT at_wall_ms, host, canary, first_second, seconds FROM ordinary WHERE application=? ORDER BY at_wall_ms "
+      "SELECT at_wall_ms, host, canary, first_second, seconds, requests FROM ordinary WHERE application=? ORDER BY "
+      "at_wall_ms "
       "DESC, host");
   rows.bind(1, application);
   while (rows.executeStep()) {
@@ -223,6 +245,7 @@ std::vector<StoreOrdinary> StateTables::ordinary_hours(const ApplicationName& ap
                                   .first = rows.getColumn(3).getInt64(),
                                   .rules_hash = {},
                                   .seconds = seconds_of_bytes(bytes_of(rows.getColumn(4)))});
+    take_requests(bytes_of(rows.getColumn(5)), hours.back().hosts.back().seconds);
     cells += hours.back().hosts.back().seconds.size();
   }
   std::reverse(hours.begin(), hours.end());

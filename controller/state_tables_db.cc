@@ -55,6 +55,18 @@ CREATE TABLE burst(deployment INTEGER PRIMARY KEY, application TEXT NOT NULL, se
 )";
 }
 
+const char* StateTables::schema_since_2() {
+  return R"(
+ALTER TABLE sample ADD COLUMN requests INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sample ADD COLUMN signatures BLOB;
+ALTER TABLE before ADD COLUMN requests BLOB;
+ALTER TABLE ordinary ADD COLUMN requests BLOB;
+CREATE TABLE message(application TEXT, signature INTEGER, rule BLOB NOT NULL, text BLOB NOT NULL,
+  first_wall_ms INTEGER NOT NULL, last_wall_ms INTEGER NOT NULL, ordinary_wall_ms INTEGER NOT NULL,
+  PRIMARY KEY(application, signature)) WITHOUT ROWID;
+)";
+}
+
 SQLite::Statement& StateTables::prepared(const char* sql) {
   auto found = statements_.find(sql);
   if (found == statements_.end()) found = statements_.emplace(sql, SQLite::Statement(database_, sql)).first;
@@ -198,32 +210,35 @@ void StateTables::put(const StoreBaseline& row) {
 
 void StateTables::put(const StoreBefore& row) {
   for (const fleet::HostSeconds& host : row.hosts) {
-    auto& insert = prepared("INSERT OR REPLACE INTO before VALUES(?,?,?,?,?)");
+    auto& insert = prepared("INSERT OR REPLACE INTO before VALUES(?,?,?,?,?,?)");
     insert.bind(1, number(row.deployment));
     insert.bind(2, host.host);
     insert.bind(3, host.first);
     bind_bytes(insert, 4, host.rules_hash);
     bind_bytes(insert, 5, seconds_to_bytes(host.seconds));
+    bind_bytes(insert, 6, requests_to_bytes(host.seconds));
     insert.exec();
   }
 }
 
 void StateTables::put(const StoreSamples& row) {
   for (const fleet::Sample& sample : row.samples) {
-    auto& insert = prepared("INSERT OR REPLACE INTO sample VALUES(?,?,?,?,?,?)");
+    auto& insert = prepared("INSERT OR REPLACE INTO sample VALUES(?,?,?,?,?,?,?,?)");
     insert.bind(1, number(row.deployment));
     insert.bind(2, sample.second);
     insert.bind(3, sample.host);
     insert.bind(4, sample.errors);
     insert.bind(5, sample.lines);
     insert.bind(6, sample.trusted ? 1 : 0);
+    insert.bind(7, sample.requests);
+    if (!sample.signatures.empty()) bind_bytes(insert, 8, signatures_to_bytes(sample.signatures));
     insert.exec();
   }
 }
 
 void StateTables::put(const StoreOrdinary& row) {
   for (const fleet::HostSeconds& host : row.hosts) {
-    auto& insert = prepared("INSERT OR REPLACE INTO ordinary VALUES(?,?,?,?,?,?)");
+    auto& insert = prepared("INSERT OR REPLACE INTO ordinary VALUES(?,?,?,?,?,?,?)");
     insert.bind(1, row.application);
     insert.bind(2, ms_of(row.at));
     insert.bind(3, host.host);
@@ -231,6 +246,7 @@ void StateTables::put(const StoreOrdinary& row) {
     insert.bind(4, canary ? 1 : 0);
     insert.bind(5, host.first);
     bind_bytes(insert, 6, seconds_to_bytes(host.seconds));
+    bind_bytes(insert, 7, requests_to_bytes(host.seconds));
     insert.exec();
   }
   auto& prune = prepared("DELETE FROM ordinary WHERE application=? AND at_wall_ms<?");
@@ -244,6 +260,18 @@ void StateTables::put(const StoreBurst& row) {
   insert.bind(1, number(row.deployment));
   insert.bind(2, row.application);
   insert.bind(3, static_cast<std::int64_t>(row.burst.count()));
+  insert.exec();
+}
+
+void StateTables::put(const StoreMessage& row) {
+  auto& insert = prepared("INSERT OR REPLACE INTO message VALUES(?,?,?,?,?,?,?)");
+  insert.bind(1, row.application);
+  insert.bind(2, number(row.id));
+  bind_bytes(insert, 3, row.message.rule);
+  bind_bytes(insert, 4, row.message.text);
+  insert.bind(5, row.message.first_wall_ms);
+  insert.bind(6, row.message.last_wall_ms);
+  insert.bind(7, row.message.ordinary_wall_ms);
   insert.exec();
 }
 

@@ -18,6 +18,7 @@ class StateTables {
   explicit StateTables(SQLite::Database& database) : database_(database) {}
   static const char* schema();          ///< version 1
   static const char* schema_since_1();  ///< what version 2 has beside that
+  static const char* schema_since_2();  ///< likewise version 3
 
   void store(const Record& record);
   StoredState load();
@@ -44,6 +45,7 @@ class StateTables {
   void put(const StoreSamples& row);
   void put(const StoreOrdinary& row);
   void put(const StoreBurst& row);
+  void put(const StoreMessage& row);
   void put(const StoreAction& row);
   void prune_samples();
   /// Of a host that is new in the plan.
@@ -51,6 +53,7 @@ class StateTables {
 
   void load_hosts(StoredState& state);
   void load_releases(StoredState& state);
+  void load_messages(StoredState& state);
   void load_deployments(StoredState& state);
   std::vector<rollout::PlanHost> load_plan(DeploymentId deployment);
   void load_baselines(StoredState& state, DeploymentId deployment);

@@ -79,6 +79,8 @@ inline constexpr std::size_t kTuneCellsMax =
     2'000'000;                                         ///< hosts x seconds of each kind that serin tune looks at: 64 MB
 inline constexpr std::size_t kSettleHostsMax = 2'000;  ///< larger deployments teach no settle: it takes too long
 
+inline constexpr std::size_t kMessagesPerApplication = 20'000;  ///< error messages that the controller knows
+
 // Traces of deploys, as serin judge reads them
 inline constexpr std::size_t kTraceBytesMax = 512U << 20;
 inline constexpr std::size_t kTraceHostsMax = 20'000;

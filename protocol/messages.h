@@ -81,7 +81,7 @@ struct ApplicationCounts {
   std::string rules_hash;
   std::vector<SecondCounts> seconds;  ///< ascending, no second twice
   std::string gap;                    ///< what was not seen in these seconds, in words; empty: all was seen
-  RunTotals totals;                   ///< up to the newest of the seconds that the agent has counted
+  RunTotals totals;                   ///< of all that was counted so far; in the last one of an application
   std::vector<SignatureText> texts;   ///< of ids whose texts the controller has not acknowledged
   friend bool operator==(const ApplicationCounts&, const ApplicationCounts&) = default;
 };

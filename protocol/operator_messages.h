@@ -20,6 +20,8 @@ struct OperatorRequest {
   bool yes_delete = false;  ///< the source may delete more than delete_limit
   bool detach = false;
   bool trace = false;         ///< show: the deployment's trace as CSV
+  std::int64_t since_ms = 0;  ///< errors: how far back; 0: as far as is kept
+  std::string group;          ///< errors: only hosts of this one; empty: all
   std::int64_t wait_ms = -1;  ///< overrides the configured wait; -1: as configured
   std::vector<std::string> labels;
   std::string name;  ///< for hosts accept

@@ -180,6 +180,8 @@ void fields(V& v, OperatorRequest& m) {
   v("yes_delete", m.yes_delete);
   v("detach", m.detach);
   v("trace", m.trace);
+  v("since_ms", m.since_ms);
+  v("group", m.group);
   v("wait_ms", m.wait_ms);
   v("labels", m.labels);
   v("name", m.name);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -13,7 +14,8 @@ namespace serin::report {
 /// Makes the reports of one agent: numbered within its run, absolute, at most limits::kReportedSecondsKept back. Each
 /// report holds the finished seconds that the controller has not acknowledged yet, the oldest first when they do not
 /// all fit into one message. Seconds of one application that differ in what was not seen stand in entries of their own,
-/// so that a gap taints its own seconds only. Every application has at least one entry. Pure; single-threaded.
+/// so that a gap taints its own seconds only. Every application has at least one entry; its last one has the totals,
+/// and says what the messages are whose texts were not acknowledged in this session. Pure; single-threaded.
 class ReportQueue {
  public:
   explicit ReportQueue(std::string run) : run_(std::move(run)) {}
@@ -30,10 +32,15 @@ class ReportQueue {
   [[nodiscard]] const std::string& run() const { return run_; }
 
  private:
+  void add_texts(const ApplicationName& name, const count::SignatureTable& signatures,
+                 std::vector<ApplicationCounts>& entries) const;
+
   std::string run_;
   std::uint64_t sequence_ = 0;
-  std::int64_t safe_until_ = 0;                       ///< seconds before this are acknowledged
-  std::map<std::uint64_t, std::int64_t> sent_until_;  ///< report -> the second after its last one
+  std::int64_t safe_until_ = 0;                                           ///< seconds before this are acknowledged
+  std::map<std::uint64_t, std::int64_t> sent_until_;                      ///< report -> the second after its last one
+  std::map<ApplicationName, std::map<SignatureId, std::uint64_t>> told_;  ///< texts -> the first report that had them
+  std::map<ApplicationName, std::set<SignatureId>> known_;                ///< texts that the controller has
 };
 
 }  // namespace serin::report

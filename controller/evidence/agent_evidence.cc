@@ -43,8 +43,10 @@ judge::HostBaseline baseline_of(const fleet::HostSeconds& before, judge::Role ro
   judge::HostBaseline baseline{.host = before.host, .role = role, .seconds = {}};
   baseline.seconds.reserve(before.seconds.size());
   for (const fleet::SecondOfHost& second : before.seconds) {
-    baseline.seconds.push_back(
-        {.seen = second.reported && second.trusted, .errors = second.errors, .lines = second.lines});
+    baseline.seconds.push_back({.seen = second.reported && second.trusted,
+                                .errors = second.errors,
+                                .lines = second.lines,
+                                .requests = second.requests});
   }
   return baseline;
 }
@@ -54,6 +56,14 @@ bool has_trusted(const fleet::HostSeconds& before) {
                      [](const fleet::SecondOfHost& second) { return second.reported && second.trusted; });
 }
 
+bool has_requests(const std::vector<fleet::HostSeconds>& before) {
+  return std::any_of(before.begin(), before.end(), [](const fleet::HostSeconds& host) {
+    return std::any_of(host.seconds.begin(), host.seconds.end(), [](const fleet::SecondOfHost& second) {
+      return second.reported && second.trusted && second.requests > 0;
+    });
+  });
+}
+
 judge::Counts counts_at(const ControllerState& state, const ApplicationName& application, const HostName& host,
                         const std::string& rules_hash, std::int64_t second) {
   const fleet::SecondOfHost cell = state.ledger.at(host, application, second);
@@ -61,7 +71,7 @@ judge::Counts counts_at(const ControllerState& state, const ApplicationName& app
   const std::string rules_now = state.ledger.rules_hash(host, application);
   const bool seen = cell.reported && state.ledger.gap(host, application, second, second + 1).empty() &&
                     (rules_now.empty() || rules_now == rules_hash);
-  return {.seen = seen, .errors = cell.errors, .lines = cell.lines};
+  return {.seen = seen, .errors = cell.errors, .lines = cell.lines, .requests = cell.requests};
 }
 
 std::string common_rules(const std::vector<std::string>& hashes) {

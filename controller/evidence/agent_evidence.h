@@ -23,6 +23,9 @@ judge::HostBaseline baseline_of(const fleet::HostSeconds& before, judge::Role ro
 /// There is at least one.
 bool has_trusted(const fleet::HostSeconds& before);
 
+/// Some of these hosts counts requests.
+bool has_requests(const std::vector<fleet::HostSeconds>& before);
+
 /// What a host counted in one second, if it saw all of its logs, by the rules of its baseline.
 judge::Counts counts_at(const controller::ControllerState& state, const ApplicationName& application,
                         const HostName& host, const std::string& rules_hash, std::int64_t second);

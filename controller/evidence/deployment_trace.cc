@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 #include "controller/evidence/agent_evidence.h"
+#include "controller/fleet/message_book.h"
 #include "protocol/limits.h"
 
 namespace serin::evidence {
@@ -44,6 +46,7 @@ judge::Trace ordinary_trace(const controller::StoreOrdinary& hour) {
     trace.hosts.push_back(
         {.host = host.host, .role = role, .loaded = {}, .rules = {}, .seconds = baseline_of(host, role).seconds});
   }
+  trace.requests_known = has_requests(hour.hosts);
   return trace;
 }
 
@@ -75,15 +78,26 @@ Result<judge::Trace> deployment_trace(const StoredTrace& stored) {
       const std::int64_t at = host.first + static_cast<std::int64_t>(i) - span.first;
       if (!second.reported || !second.trusted || at >= span.until - span.first) continue;
       trace.hosts[found->second].seconds[static_cast<std::size_t>(at)] = {
-          .seen = true, .errors = second.errors, .lines = second.lines};
+          .seen = true, .errors = second.errors, .lines = second.lines, .requests = second.requests};
+      trace.requests_known = trace.requests_known || second.requests > 0;
     }
   }
   for (const fleet::Sample& sample : stored.samples) {
     const auto found = index_of.find(sample.host);
     if (found == index_of.end() || sample.second < span.first || sample.second >= span.until) continue;
     trace.hosts[found->second].seconds[static_cast<std::size_t>(sample.second - span.first)] = {
-        .seen = true, .errors = sample.errors, .lines = sample.lines};
+        .seen = true, .errors = sample.errors, .lines = sample.lines, .requests = sample.requests};
+    trace.requests_known = trace.requests_known || sample.requests > 0;
+    for (const SignatureCount& counted : sample.signatures) {
+      trace.signatures.push_back({.second = sample.second - span.first,
+                                  .host = found->second,
+                                  .id = fleet::id_text(counted.id),
+                                  .count = counted.count});
+    }
   }
+  std::sort(trace.signatures.begin(), trace.signatures.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.second, a.host, a.id) < std::tie(b.second, b.host, b.id);
+  });
   return trace;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "controller/rollout/catch_up.h"
 #include "controller/rollout/deployments.h"
@@ -105,9 +106,33 @@ void take_heartbeat(ControllerState& state, const Origin& from, const Heartbeat&
   rollout::catch_up_host(state, from.host, now, turn);
 }
 
+/// Which messages there are, what they say, and which of them an application logs in ordinary times.
+void note_messages(ControllerState& state, const Report& report, const std::vector<ChangedSample>& changed, Now now,
+                   Turn& turn) {
+  std::set<std::pair<ApplicationName, SignatureId>> to_store;
+  for (const ApplicationCounts& counts : report.applications) {
+    if (!state.settings.applications.contains(counts.application)) continue;
+    for (const SignatureText& text : counts.texts) {
+      if (state.messages.name(counts.application, text, now.wall)) to_store.emplace(counts.application, text.id);
+    }
+  }
+  for (const ChangedSample& change : changed) {
+    if (!state.settings.applications.contains(change.application)) continue;
+    for (const SignatureCount& counted : change.sample.signatures) {
+      if (state.messages.seen(change.application, counted.id, change.sample.trusted, now.wall)) {
+        to_store.emplace(change.application, counted.id);
+      }
+    }
+  }
+  for (const auto& [application, id] : to_store) {
+    turn.record(controller::StoreMessage{application, id, *state.messages.find(application, id)});
+  }
+}
+
 void take_report(ControllerState& state, const Origin& from, const Report& report, Now now, Turn& turn) {
   const auto changed = state.ledger.record(from.host, report, now);
   if (!state.read_only.empty()) return;
+  note_messages(state, report, changed, now, turn);
   // A second that was stored already and came late or again is stored again.
   std::map<ApplicationName, controller::StoreSamples> rows;
   for (const ChangedSample& change : changed) {

@@ -1,6 +1,8 @@
 #include "controller/fleet/report_ledger.h"
 
 #include <algorithm>
+#include <array>
+#include <numeric>
 
 #include "protocol/limits.h"
 
@@ -27,6 +29,14 @@ std::size_t slot_of(std::int64_t number, std::int64_t size) {
 std::int64_t sum_of(std::int64_t second) {
   const std::int64_t down = second >= 0 ? second / kSumSeconds : (second - kSumSeconds + 1) / kSumSeconds;
   return down * kSumSeconds;
+}
+
+constexpr std::array kTotals = {&RunTotals::errors,      &RunTotals::lines,      &RunTotals::requests,
+                                &RunTotals::late_errors, &RunTotals::late_lines, &RunTotals::skipped_bytes,
+                                &RunTotals::long_lines,  &RunTotals::unparsed,   &RunTotals::suppressed};
+
+void add_to(RunTotals& sum, const RunTotals& totals) {
+  for (const auto total : kTotals) sum.*total += totals.*total;
 }
 
 std::int64_t rounded_to_seconds(std::int64_t ms) {
@@ -90,11 +100,27 @@ void ReportLedger::add_to_sum(Series& series, const Cell& cell, bool add) {
   sum.seconds = add ? sum.seconds + 1 : sum.seconds - 1;
 }
 
+/// Those in [from, until) that were reported, ascending.
+template <class Use>
+void ReportLedger::for_each_cell(const Series& series, std::int64_t from, std::int64_t until, const Use& use) {
+  const std::int64_t first = std::max(from, series.newest - kFineSeconds + 1);
+  for (std::int64_t second = first; second < std::min(until, series.newest + 1); ++second) {
+    const Cell& cell = series.fine[slot_of(second, kFineSeconds)];
+    if (cell.second == second) use(cell);
+  }
+}
+
+void ReportLedger::add_to_tally(judge::Tally& tally, const Cell& cell) {
+  tally.errors += cell.errors;
+  tally.lines += cell.lines;
+  ++tally.seconds;
+}
+
 const ReportLedger::Cell* ReportLedger::put(Series& series, const Cell& next) {
   if (next.second <= series.newest - kFineSeconds) return nullptr;  // older than the ring: too late for everybody
   Cell& cell = series.fine[slot_of(next.second, kFineSeconds)];
   if (cell.second == next.second) {
-    if (cell.errors == next.errors && cell.lines == next.lines) return nullptr;
+    if (cell.errors == next.errors && cell.lines == next.lines && cell.requests == next.requests) return nullptr;
     const bool trusted = cell.trusted;  // decided when the second was first heard of
     add_to_sum(series, cell, false);
     cell = next;
@@ -137,6 +163,7 @@ std::vector<ChangedSample> ReportLedger::record(const HostName& host, const Repo
 void ReportLedger::record_application(const HostName& host, const ApplicationCounts& counts, Clock& clock, Now now,
                                       std::vector<ChangedSample>& changed) {
   Series& of_host = series(host, counts.application);
+  record_totals(of_host, clock.position.run, counts.totals);
   if (of_host.rules_hash != counts.rules_hash) {
     // Other rules count other things: what was counted before says nothing of what is counted now.
     if (!of_host.rules_hash.empty()) forget_baseline(of_host);
@@ -155,11 +182,27 @@ void ReportLedger::record_application(const HostName& host, const ApplicationCou
     }
     // What a blind host counted is no baseline.
     const bool trusted = counts.gap.empty() && of_host.trusted_from && start_of(at) >= *of_host.trusted_from;
-    if (const Cell* cell = put(of_host, {at, second.errors, second.lines, trusted}); cell != nullptr) {
-      changed.push_back({counts.application, {at, host, cell->errors, cell->lines, cell->trusted}});
-    }
+    const bool known_before = cell_at(of_host, at).reported;
+    const bool other_messages =
+        known_before && of_host.messages.at(at) != second.signatures && at > of_host.newest - MessageRing::kFineSeconds;
+    const Cell* cell = put(of_host, {at, second.errors, second.lines, second.requests, trusted});
+    if (cell == nullptr && !other_messages) continue;
+    of_host.messages.put(at, second.signatures, known_before);
+    const SecondOfHost known = cell_at(of_host, at);
+    changed.push_back(
+        {counts.application, {at, host, known.errors, known.lines, known.trusted, known.requests, second.signatures}});
   }
   if (gap) note_gap(of_host, std::move(*gap));
+}
+
+/// Totals never shrink within a run: a smaller one was late on its way.
+void ReportLedger::record_totals(Series& series, const std::string& run, const RunTotals& totals) {
+  if (series.run != run) {
+    add_to(series.former_runs, series.totals);
+    series.totals = {};
+    series.run = run;
+  }
+  for (const auto total : kTotals) series.totals.*total = std::max(series.totals.*total, totals.*total);
 }
 
 void ReportLedger::forget_baseline(Series& series) {
@@ -168,7 +211,9 @@ void ReportLedger::forget_baseline(Series& series) {
 }
 
 void ReportLedger::restore(const ApplicationName& application, const Sample& sample) {
-  put(series(sample.host, application), {sample.second, sample.errors, sample.lines, sample.trusted});
+  Series& of_host = series(sample.host, application);
+  put(of_host, {sample.second, sample.errors, sample.lines, sample.requests, sample.trusted});
+  of_host.messages.put(sample.second, sample.signatures, false);
 }
 
 void ReportLedger::forget(const HostName& host) {
@@ -210,22 +255,17 @@ judge::Tally ReportLedger::baseline(const HostName& host, const ApplicationName&
     tally.lines += sum.lines;
     tally.seconds += sum.seconds;
   }
-  for (const Sample& sample : samples(host, application, sum_of(until), until)) {
-    if (!sample.trusted) continue;
-    tally.errors += sample.errors;
-    tally.lines += sample.lines;
-    ++tally.seconds;
-  }
+  for_each_cell(*found, sum_of(until), until, [&](const Cell& cell) {
+    if (cell.trusted) add_to_tally(tally, cell);
+  });
   return tally;
 }
 
 judge::Tally ReportLedger::window(const HostName& host, const ApplicationName& application, std::int64_t from,
                                   std::int64_t until) const {
   judge::Tally tally;
-  for (const Sample& sample : samples(host, application, from, until)) {
-    tally.errors += sample.errors;
-    tally.lines += sample.lines;
-    ++tally.seconds;
+  if (const Series* found = find(host, application); found != nullptr) {
+    for_each_cell(*found, from, until, [&](const Cell& cell) { add_to_tally(tally, cell); });
   }
   return tally;
 }
@@ -234,9 +274,11 @@ std::uint64_t ReportLedger::longest_silence(const HostName& host, const Applicat
                                             std::int64_t until) const {
   std::int64_t longest = 0;
   std::int64_t heard_until = from;
-  for (const Sample& sample : samples(host, application, from, until)) {
-    longest = std::max(longest, sample.second - heard_until);
-    heard_until = sample.second + 1;
+  if (const Series* found = find(host, application); found != nullptr) {
+    for_each_cell(*found, from, until, [&](const Cell& cell) {
+      longest = std::max(longest, cell.second - heard_until);
+      heard_until = cell.second + 1;
+    });
   }
   return static_cast<std::uint64_t>(std::max({longest, until - heard_until, std::int64_t{0}}));
 }
@@ -252,21 +294,21 @@ std::string ReportLedger::gap(const HostName& host, const ApplicationName& appli
 
 std::optional<double> ReportLedger::error_rate(const HostName& host, const ApplicationName& application, SteadyTime now,
                                                std::int64_t seconds) const {
-  const std::int64_t until = second_of(now) + kRateFreshSeconds;
-  const auto recent = samples(host, application, second_of(now) - kRateFreshSeconds - seconds, until);
-  if (recent.empty() || recent.back().second < second_of(now) - kRateFreshSeconds) return std::nullopt;
-  const auto count = std::min(recent.size(), static_cast<std::size_t>(seconds));
-  double errors = 0;
-  for (auto sample = recent.end() - static_cast<std::ptrdiff_t>(count); sample != recent.end(); ++sample) {
-    errors += sample->errors;
-  }
-  return errors / static_cast<double>(count);
+  const Series* found = find(host, application);
+  if (found == nullptr || found->newest < second_of(now) - kRateFreshSeconds) return std::nullopt;
+  std::vector<std::uint32_t> recent;
+  for_each_cell(*found, second_of(now) - kRateFreshSeconds - seconds, second_of(now) + kRateFreshSeconds,
+                [&](const Cell& cell) { recent.push_back(cell.errors); });
+  if (recent.empty()) return std::nullopt;
+  const auto count = static_cast<std::ptrdiff_t>(std::min(recent.size(), static_cast<std::size_t>(seconds)));
+  return std::accumulate(recent.end() - count, recent.end(), 0.0) / static_cast<double>(count);
 }
 
 SecondOfHost ReportLedger::cell_at(const Series& series, std::int64_t second) {
   const Cell& cell = series.fine[slot_of(second, kFineSeconds)];
   if (cell.second != second) return {};
-  return {.errors = cell.errors, .lines = cell.lines, .reported = true, .trusted = cell.trusted};
+  return {
+      .errors = cell.errors, .lines = cell.lines, .reported = true, .trusted = cell.trusted, .requests = cell.requests};
 }
 
 SecondOfHost ReportLedger::at(const HostName& host, const ApplicationName& application, std::int64_t second) const {
@@ -297,16 +339,37 @@ std::string ReportLedger::rules_hash(const HostName& host, const ApplicationName
   return found == nullptr ? std::string{} : found->rules_hash;
 }
 
+const std::vector<SignatureCount>& ReportLedger::signatures(const HostName& host, const ApplicationName& application,
+                                                            std::int64_t second) const {
+  static const std::vector<SignatureCount> nothing;
+  const Series* found = find(host, application);
+  return found == nullptr ? nothing : found->messages.at(second);
+}
+
+std::map<SignatureId, std::uint64_t> ReportLedger::messages(const HostName& host, const ApplicationName& application,
+                                                            std::int64_t since) const {
+  std::map<SignatureId, std::uint64_t> sums;
+  if (const Series* found = find(host, application); found != nullptr) found->messages.add_since(since, sums);
+  return sums;
+}
+
+RunTotals ReportLedger::totals(const HostName& host, const ApplicationName& application) const {
+  const Series* found = find(host, application);
+  if (found == nullptr) return {};
+  RunTotals all = found->former_runs;
+  add_to(all, found->totals);
+  return all;
+}
+
 std::vector<Sample> ReportLedger::samples(const HostName& host, const ApplicationName& application, std::int64_t from,
                                           std::int64_t until) const {
   std::vector<Sample> all;
   const Series* found = find(host, application);
   if (found == nullptr) return all;
-  const std::int64_t first = std::max(from, found->newest - kFineSeconds + 1);
-  for (std::int64_t second = first; second < std::min(until, found->newest + 1); ++second) {
-    const Cell& cell = found->fine[slot_of(second, kFineSeconds)];
-    if (cell.second == second) all.push_back({second, host, cell.errors, cell.lines, cell.trusted});
-  }
+  for_each_cell(*found, from, until, [&](const Cell& cell) {
+    all.push_back(
+        {cell.second, host, cell.errors, cell.lines, cell.trusted, cell.requests, found->messages.at(cell.second)});
+  });
   return all;
 }
 

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "controller/fleet/message_ring.h"
+#include "controller/fleet/samples.h"
 #include "controller/judge/fixed_judge.h"
 #include "protocol/clock.h"
 #include "protocol/messages.h"
@@ -14,38 +16,6 @@
 namespace serin::fleet {
 
 inline constexpr std::size_t kClockWindow = 64;
-
-/// One host's counts of one second of the controller's clock.
-struct Sample {
-  std::int64_t second = 0;
-  HostName host;
-  std::uint32_t errors = 0, lines = 0;
-  bool trusted = false;
-  friend bool operator==(const Sample&, const Sample&) = default;
-};
-
-/// What one host reported of one second.
-struct SecondOfHost {
-  std::uint32_t errors = 0, lines = 0;
-  bool reported = false;  ///< false: nothing is known of it
-  bool trusted = false;
-  friend bool operator==(const SecondOfHost&, const SecondOfHost&) = default;
-};
-
-/// One host's seconds [first, first + seconds.size()) of the controller's clock.
-struct HostSeconds {
-  HostName host;
-  std::int64_t first = 0;
-  std::string rules_hash;  ///< of the rules that made these counts; empty: none came yet
-  std::vector<SecondOfHost> seconds;
-  friend bool operator==(const HostSeconds&, const HostSeconds&) = default;
-};
-
-/// A sample that is new or has other counts than before.
-struct ChangedSample {
-  ApplicationName application;
-  Sample sample;
-};
 
 /// What hosts reported, by the controller's clock: seconds of the last ten minutes, 10 s sums of the last hour. Reports
 /// are absolute, so a second that comes again replaces what was there. A second without a report is unknown, never
@@ -104,14 +74,23 @@ class ReportLedger {
                                     std::int64_t until) const;
   /// Of the rules that made the newest counts; empty: none came yet.
   [[nodiscard]] std::string rules_hash(const HostName& host, const ApplicationName& application) const;
-  /// The seconds in [from, until) that were reported, ascending.
+  /// The messages of one second; known for MessageRing::kFineSeconds. Valid until the next report.
+  [[nodiscard]] const std::vector<SignatureCount>& signatures(const HostName& host, const ApplicationName& application,
+                                                              std::int64_t second) const;
+  /// The messages of seconds >= since, each with its sum.
+  [[nodiscard]] std::map<SignatureId, std::uint64_t> messages(const HostName& host, const ApplicationName& application,
+                                                              std::int64_t since) const;
+  /// Everything that the host has counted since this controller began to listen to it, or before, in the run that it
+  /// was in then: the last totals of each of its runs, added up. Exact whatever was lost on the way.
+  [[nodiscard]] RunTotals totals(const HostName& host, const ApplicationName& application) const;
+  /// The seconds in [from, until) that were reported, ascending; with their messages as signatures() has them.
   [[nodiscard]] std::vector<Sample> samples(const HostName& host, const ApplicationName& application, std::int64_t from,
                                             std::int64_t until) const;
 
  private:
   struct Cell {
     std::int64_t second = -1;
-    std::uint32_t errors = 0, lines = 0;
+    std::uint32_t errors = 0, lines = 0, requests = 0;
     bool trusted = false;
   };
   struct Sum {
@@ -129,6 +108,9 @@ class ReportLedger {
     std::optional<SteadyTime> trusted_from;
     std::string rules_hash;
     std::int64_t newest = -1;
+    MessageRing messages;
+    std::string run;  ///< that `totals` are of
+    RunTotals totals, former_runs;
   };
   struct Clock {
     std::string boot_id;
@@ -143,8 +125,12 @@ class ReportLedger {
   [[nodiscard]] std::size_t applications_of(const HostName& host) const;
   void record_application(const HostName& host, const ApplicationCounts& counts, Clock& clock, Now now,
                           std::vector<ChangedSample>& changed);
+  static void record_totals(Series& series, const std::string& run, const RunTotals& totals);
   static void note_gap(Series& series, Gap gap);
   static SecondOfHost cell_at(const Series& series, std::int64_t second);
+  template <class Use>
+  static void for_each_cell(const Series& series, std::int64_t from, std::int64_t until, const Use& use);
+  static void add_to_tally(judge::Tally& tally, const Cell& cell);
   [[nodiscard]] const Series* find(const HostName& host, const ApplicationName& application) const;
   static const Cell* put(Series& series, const Cell& next);
   static void add_to_sum(Series& series, const Cell& cell, bool add);

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "controller/operate/render.h"
+#include "controller/rollout/cohort.h"
 #include "protocol/text.h"
 
 namespace serin::operate {
@@ -81,6 +82,12 @@ bool refuse_when_read_only(const ControllerState& state, const Client& client, T
                                state.read_only),
                    kRefused));
   return true;
+}
+
+std::string group_of(const controller::ApplicationSettings& settings, const fleet::Host& host) {
+  if (rollout::belongs(settings.canary, host.record.name, host.record.labels)) return "canary";
+  if (rollout::belongs(settings.proxies, host.record.name, host.record.labels)) return "proxy";
+  return "fleet";
 }
 
 OperatorEvent line_event(const std::string& text) {

@@ -34,6 +34,8 @@ std::string words_of(std::string_view name);
 
 /// Who is named as the owner: the login name, or who called sudo.
 std::string owner_of(const Caller& caller, const OperatorRequest& request);
+/// "canary", "proxy" or "fleet".
+std::string group_of(const controller::ApplicationSettings& settings, const fleet::Host& host);
 /// What holds the application now; empty: nothing.
 std::string lock_text(const controller::ControllerState& state, const ApplicationName& application, Now now);
 /// True when nothing can be stored, and the client was told so.

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "controller/operate/answers.h"
+#include "controller/operate/errors.h"
 #include "controller/operate/host_commands.h"
 #include "controller/operate/release_commands.h"
 #include "controller/operate/render.h"
@@ -172,6 +173,8 @@ void take_application_request(ControllerState& state, const Client& client, cons
   }
   if (request.verb == "status") {
     tell(turn, client, render_status(state, *application, now));
+  } else if (request.verb == "errors") {
+    tell(turn, client, render_errors(state, *application, request, now));
   } else if (request.verb == "tune") {
     auto judge = state.settings.applications.at(*application).sequential;
     judge.settle = rollout::settle_of(state, *application);
@@ -249,7 +252,7 @@ controller::StoreAction action_of(const Caller& caller, const OperatorRequest& r
 }
 
 bool changes_something(const OperatorRequest& request) {
-  static const std::set<std::string> kReading{"status", "attach", "history", "show", "tune", "hosts list"};
+  static const std::set<std::string> kReading{"status", "attach", "errors", "history", "show", "tune", "hosts list"};
   return !kReading.contains(request.verb) && !request.dry_run;
 }
 
@@ -265,9 +268,9 @@ void take_request(ControllerState& state, const Client& client, const Caller& ca
              kRefused));
     return;
   }
-  static const std::set<std::string> kVerbs{"status",     "attach",       "history",      "show",         "tune",
-                                            "hosts list", "hosts accept", "hosts import", "hosts revoke", "deploy",
-                                            "rollback",   "abort",        "continue"};
+  static const std::set<std::string> kVerbs{"status", "attach",     "errors",       "history",      "show",
+                                            "tune",   "hosts list", "hosts accept", "hosts import", "hosts revoke",
+                                            "deploy", "rollback",   "abort",        "continue"};
   if (!kVerbs.contains(request.verb)) {
     tell(turn, client, error_event(fmt::format("unknown command '{}'", printable(request.verb, 40)), kUsage));
     return;

@@ -63,7 +63,12 @@ class Session {
       }
       if (const auto left = take_signals(*client); left) return *left;
       if (*told) {
-        if (const auto code = take(*client, **told); code) return *code;
+        if (const auto code = take(*client, **told); code) {
+          if (*code != 0 || options_.again_after == 0ms) return *code;
+          if (posix::wait_readable({signals_.fd()}, options_.again_after).front()) return 0;
+          if (asks_) print("\033[H\033[2J");
+          if (auto sent = send(*client, request_); !sent) return fail(sent.error().text);
+        }
       } else if (hold_is_open_ && posix::wait_readable({STDIN_FILENO}, 0ms).front()) {
         if (const auto code = answer_hold(*client); code) return *code;
       }

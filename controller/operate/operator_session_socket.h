@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 
 #include "protocol/messages.h"
@@ -11,6 +12,8 @@ struct SessionOptions {
   bool json = false;
   /// Ctrl-C takes the deployment back, for commands that began it; else it leaves the deployment alone.
   bool interrupt_takes_back = false;
+  /// After a good answer the request is sent again, until a signal; 0: once.
+  std::chrono::milliseconds again_after{0};
 };
 
 /// One command of the CLI from its request to its last event; prints what comes and gives the exit code. On a terminal

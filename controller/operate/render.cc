@@ -45,12 +45,6 @@ std::string local_time(std::int64_t wall_ms) {
   return fmt::format("{:%Y-%m-%d %H:%M:%S}", fmt::localtime(static_cast<std::time_t>(wall_ms / 1'000)));
 }
 
-std::string group_of(const controller::ApplicationSettings& settings, const fleet::Host& host) {
-  if (rollout::belongs(settings.canary, host.record.name, host.record.labels)) return "canary";
-  if (rollout::belongs(settings.proxies, host.record.name, host.record.labels)) return "proxy";
-  return "fleet";
-}
-
 /// One host's line of the status table, before it becomes text or JSON.
 struct HostLine {
   HostName name;

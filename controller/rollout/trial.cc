@@ -91,7 +91,9 @@ Trial::Trial(const ControllerState& state, const ActiveDeployment& active) {
         evidence::baseline_of(active.before[member.index], member.canary ? judge::Role::canary : judge::Role::control));
     members_.push_back(std::move(member));
   }
+  baseline.requests_known = evidence::has_requests(active.before);
   judge_.emplace(settings, baseline);
+  messages_.emplace(settings, judge_->weights(), state.messages.history(rollout.application, rollout.started_wall));
 }
 
 bool Trial::complete(const ControllerState& state, const ActiveDeployment& active, std::int64_t second, Now now) const {
@@ -118,6 +120,19 @@ std::vector<judge::Counts> Trial::counts_of(const ControllerState& state, const 
                                          member.rules_hash, second));
   }
   return counts;
+}
+
+/// Only of hosts whose second counts.
+std::vector<judge::SignatureCount> Trial::messages_of(const ControllerState& state, const ActiveDeployment& active,
+                                                      std::int64_t second) const {
+  std::vector<judge::SignatureCount> found;
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    const HostName& host = active.rollout.hosts[members_[i].index].host;
+    for (const SignatureCount& counted : state.ledger.signatures(host, active.rollout.application, second)) {
+      found.push_back({.second = second, .host = i, .id = fleet::id_text(counted.id), .count = counted.count});
+    }
+  }
+  return found;
 }
 
 void Trial::open_windows(const Rollout& rollout, std::int64_t second) {
@@ -172,6 +187,14 @@ void Trial::feed(const ControllerState& state, const ActiveDeployment& active, s
     watch(rollout, second, counts);
     return;
   }
+  messages_->add_second(counts, messages_of(state, active, second));
+  auto found = messages_->found();
+  for (judge::NewSignature& message : found) {
+    const auto id = fleet::id_of_text(message.id);
+    const fleet::KnownMessage* known = id ? state.messages.find(rollout.application, *id) : nullptr;
+    if (known != nullptr) message.sample = known->text.empty() ? known->rule : known->text;
+  }
+  judge_->name_signatures(std::move(found));
   judge_->add_second(counts);
   // A person was asked, and has not answered yet: what the judge sees meanwhile still counts.
   const auto elapsed = std::chrono::seconds{second + 1 - from_};

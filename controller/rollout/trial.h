@@ -8,6 +8,7 @@
 #include "controller/fleet/report_ledger.h"
 #include "controller/judge/cohort_watch.h"
 #include "controller/judge/sequential_judge.h"
+#include "controller/judge/signature_judge.h"
 #include "controller/rollout/rollout_state.h"
 #include "protocol/clock.h"
 
@@ -56,6 +57,9 @@ class Trial {
                                                      std::int64_t second) const;
   void feed(const controller::ControllerState& state, const controller::ActiveDeployment& active, std::int64_t second);
   void watch(const Rollout& rollout, std::int64_t second, const std::vector<judge::Counts>& counts);
+  [[nodiscard]] std::vector<judge::SignatureCount> messages_of(const controller::ControllerState& state,
+                                                               const controller::ActiveDeployment& active,
+                                                               std::int64_t second) const;
   void open_windows(const Rollout& rollout, std::int64_t second);
   [[nodiscard]] judge::Verdict with_gaps(judge::Verdict verdict, const controller::ControllerState& state,
                                          const controller::ActiveDeployment& active) const;
@@ -64,6 +68,7 @@ class Trial {
   std::vector<judge::SetAside> set_aside_;
   std::vector<HostName> rules_differ_;  ///< canaries that count by other rules than the others
   std::optional<judge::SequentialJudge> judge_;
+  std::optional<judge::SignatureJudge> messages_;
   std::optional<judge::CohortWatch> watch_;
   std::chrono::seconds horizon_{};
   std::int64_t from_ = 0;  ///< second 0 of the judge

@@ -164,7 +164,14 @@ TEST_F(StateDbTest, the_evidence_of_a_running_deployment_comes_back) {
   const judge::Tally tally{.errors = 1'234'567'890'123, .lines = 2, .seconds = 3'600};
   const fleet::Sample first{
       .second = 1'600'000'000, .host = "web-9", .errors = 4'000'000'000, .lines = 1, .trusted = true};
-  const fleet::Sample second{.second = 1'600'000'001, .host = "web-1", .errors = 0, .lines = 9, .trusted = false};
+  const fleet::Sample second{
+      .second = 1'600'000'001,
+      .host = "web-1",
+      .errors = 0,
+      .lines = 9,
+      .trusted = false,
+      .requests = 4'000'000'000,
+      .signatures = {{.id = 1, .count = 4'000'000'000}, {.id = 18'446'744'073'709'551'615U, .count = 1}}};
   fleet::Sample late = first;
   late.errors = 5;
   commit(rows_of(sample_rollout(7)));
@@ -184,7 +191,7 @@ TEST_F(StateDbTest, the_seconds_before_a_deployment_come_back_in_the_plans_order
                       .rules_hash = kOddBytes,
                       .seconds = {{.errors = 4'000'000'000, .lines = 4'000'000'001, .reported = true, .trusted = true},
                                   {},
-                                  {.errors = 0, .lines = 0, .reported = true, .trusted = false}}});
+                                  {.errors = 0, .lines = 0, .reported = true, .trusted = false, .requests = 300}}});
   }
   commit(rows_of(running));
   commit({StoreBefore{7, {before.rbegin(), before.rend()}}});
@@ -211,7 +218,8 @@ TEST_F(StateDbTest, what_version_1_stored_is_read_and_goes_on) {
   rollout::Rollout ended = finished(7, Ending::released);
   commit(rows_of(ended));
   OtherProgram(file).run(
-      "DROP TABLE before; DROP TABLE ordinary; DROP TABLE burst; "
+      "DROP TABLE before; DROP TABLE ordinary; DROP TABLE burst; DROP TABLE message; "
+      "ALTER TABLE sample DROP COLUMN requests; ALTER TABLE sample DROP COLUMN signatures; "
       "UPDATE deployment SET settings=json_remove(settings, '$.judge', '$.hold_back_until_ms', '$.settle_s', "
       "'$.extend_ms', '$.extended', '$.stages[0].held_back', '$.stages[1].held_back', '$.verdict.numbers'); "
       "PRAGMA user_version=1");
@@ -223,7 +231,35 @@ TEST_F(StateDbTest, what_version_1_stored_is_read_and_goes_on) {
   EXPECT_EQ(state->latest.at("shop").judge, JudgeKind::fixed);
   EXPECT_EQ(state->latest.at("shop").hosts, ended.hosts);
   EXPECT_EQ(state->bursts.at("shop").size(), 1U);
-  EXPECT_THAT(OtherProgram(file).run("PRAGMA user_version"), ElementsAre("2"));
+  EXPECT_THAT(OtherProgram(file).run("PRAGMA user_version"), ElementsAre("3"));
+}
+
+TEST_F(StateDbTest, what_version_2_stored_is_read_and_goes_on) {
+  const rollout::Rollout running = sample_rollout(7);
+  const fleet::Sample sample{.second = 36'003, .host = "web-9", .errors = 1, .lines = 2, .trusted = true};
+  commit(rows_of(running));
+  commit({StoreSamples{7, {sample}}});
+  OtherProgram(file).run(
+      "DROP TABLE message; ALTER TABLE sample DROP COLUMN requests; ALTER TABLE sample DROP COLUMN signatures; "
+      "ALTER TABLE before DROP COLUMN requests; ALTER TABLE ordinary DROP COLUMN requests; PRAGMA user_version=2");
+  const StoredState state = loaded();
+  EXPECT_THAT(state.samples.at(7), ElementsAre(sample));
+  EXPECT_THAT(state.messages, ::testing::IsEmpty());
+  EXPECT_THAT(OtherProgram(file).run("PRAGMA user_version"), ElementsAre("3"));
+}
+
+TEST_F(StateDbTest, messages_come_back_the_newest_first) {
+  const StoreMessage old{"shop", 5, {.rule = "php", .text = kOddBytes, .first_wall_ms = 1, .last_wall_ms = 2}};
+  StoreMessage next{
+      "shop", 18'446'744'073'709'551'615U, {.first_wall_ms = 3, .last_wall_ms = 4, .ordinary_wall_ms = 4}};
+  commit({next, old});
+  next.message.last_wall_ms = 9;
+  commit({next});
+  const auto messages = loaded().messages;
+  ASSERT_EQ(messages.size(), 2U);
+  EXPECT_EQ(messages[0].id, next.id);
+  EXPECT_EQ(messages[0].message, next.message);
+  EXPECT_EQ(messages[1].message, old.message);
 }
 
 TEST_F(StateDbTest, ordinary_hours_are_kept_for_thirty_days) {

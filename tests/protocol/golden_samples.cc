@@ -118,6 +118,8 @@ OperatorRequest operator_request() {
           .yes_delete = true,
           .detach = true,
           .trace = true,
+          .since_ms = 600'000,
+          .group = "canary",
           .wait_ms = 20'000,
           .labels = {"canary", "rack-4"},
           .name = "web-1",

@@ -37,11 +37,17 @@ Error refusal_of(MessageType type, const std::string& body) {
   return envelope ? Error{} : envelope.error();
 }
 
+/// The pairs of the map `body`, without their number.
+std::string pairs_in(const std::string& body) {
+  return body.substr(static_cast<unsigned char>(body[0]) == 0xdeU ? 3 : 1);
+}
+
 /// The map `body` with one more pair at its end.
-std::string with(std::string body, const std::string& key, const std::string& value) {
-  const auto pairs = static_cast<unsigned char>(body[0]) & 15U;
-  EXPECT_EQ(static_cast<unsigned char>(body[0]) & 0xf0U, 0x80U) << "a short map is expected";
-  return map(pairs + 1) + body.substr(1) + text(key) + value;
+std::string with(const std::string& body, const std::string& key, const std::string& value) {
+  const auto at = [&](std::size_t index) { return static_cast<unsigned>(static_cast<unsigned char>(body[index])); };
+  const bool is_short = (at(0) & 0xf0U) == 0x80U;
+  EXPECT_TRUE(is_short || at(0) == 0xdeU) << "a map is expected";
+  return map((is_short ? at(0) & 15U : at(1) << 8U | at(2)) + 1) + pairs_in(body) + text(key) + value;
 }
 
 const std::string kShop = text("application") + text("shop");
@@ -192,8 +198,8 @@ TEST(Body, shows_a_key_escaped_and_cut_in_its_errors) {
 TEST(Body, refuses_a_key_that_stands_there_twice) {
   for (const Envelope& sample : golden::messages()) {
     const std::string body = encode(sample).body;
-    const std::size_t key_bytes = 1 + (static_cast<unsigned char>(body[1]) & 31U);
-    const std::string first_key = body.substr(2, key_bytes - 1);
+    const std::string pairs = pairs_in(body);
+    const std::string first_key = pairs.substr(1, static_cast<unsigned char>(pairs[0]) & 31U);
     const auto envelope = read(static_cast<MessageType>(sample.header.type), with(body, first_key, bytes::kNil));
     ASSERT_FALSE(envelope) << name_of_type(sample.header.type);
     EXPECT_EQ(envelope.error(), (Error{ErrorKind::invalid, name_of_type(sample.header.type) + ": the key '" +

@@ -75,12 +75,17 @@ void MemoryStore::apply(const controller::StoreSamples& row) {
   for (const fleet::Sample& sample : row.samples) samples_[row.deployment][{sample.second, sample.host}] = sample;
 }
 
+void MemoryStore::apply(const controller::StoreMessage& row) {
+  messages_[{row.application, row.id}] = row;
+}
+
 controller::StoredState MemoryStore::load() const {
   controller::StoredState state;
   for (const auto& [name, record] : hosts_) state.hosts.push_back(record);
   state.releases = releases_;
   state.wanted = wanted_;
   state.bursts = bursts_;
+  for (const auto& [key, row] : messages_) state.messages.push_back(row);
   for (const auto& [id, rollout] : deployments_) {
     state.newest_deployment = id;
     if (rollout.phase == Phase::finished) {

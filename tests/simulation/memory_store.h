@@ -39,6 +39,7 @@ class MemoryStore {
   void apply(const controller::StoreBurst& row);
   static void apply(const controller::StoreOrdinary& row);
   void apply(const controller::StoreSamples& row);
+  void apply(const controller::StoreMessage& row);
   void apply(const controller::StoreAction&) {}
 
   std::map<HostName, fleet::HostRecord> hosts_;
@@ -48,6 +49,7 @@ class MemoryStore {
   std::map<DeploymentId, std::map<HostName, judge::Tally>> baselines_;
   std::map<DeploymentId, std::vector<fleet::HostSeconds>> before_;
   std::map<ApplicationName, std::vector<std::chrono::seconds>> bursts_;
+  std::map<std::pair<ApplicationName, SignatureId>, controller::StoreMessage> messages_;
   std::map<DeploymentId, std::map<std::pair<std::int64_t, HostName>, fleet::Sample>> samples_;
 };
 

@@ -43,13 +43,14 @@ class ReportQueueTest : public testing::Test {
 
 TEST_F(ReportQueueTest, holds_the_finished_seconds_with_all_that_belongs_to_them) {
   run_until(12);
-  EXPECT_EQ(
-      next(),
-      (Report{.run = "run-1",
-              .sequence = 1,
-              .clock_ms = 12'000,
-              .applications = {
-                  {.application = "shop", .rules_hash = "hash", .seconds = {{10, 1, 10}, {11, 1, 11}}, .gap = ""}}}));
+  EXPECT_EQ(next(), (Report{.run = "run-1",
+                            .sequence = 1,
+                            .clock_ms = 12'000,
+                            .applications = {{.application = "shop",
+                                              .rules_hash = "hash",
+                                              .seconds = {{10, 1, 10}, {11, 1, 11}},
+                                              .gap = "",
+                                              .totals = {.errors = 3, .lines = 33}}}}));
 }
 
 TEST_F(ReportQueueTest, sends_again_until_acknowledged_and_not_after) {
@@ -75,7 +76,7 @@ TEST_F(ReportQueueTest, an_idle_second_is_reported_too) {
   queue_.acknowledged("run-1", next().sequence);
   counter_.advance(at(15));
   now_ = 15;
-  EXPECT_EQ(next().applications, (Applications{{"shop", "hash", {{14, 0, 0}}, ""}}));
+  EXPECT_EQ(next().applications, (Applications{{"shop", "hash", {{14, 0, 0}}, "", {.errors = 3, .lines = 33}}}));
 }
 
 TEST_F(ReportQueueTest, ignores_acknowledgements_that_are_not_its_own) {
@@ -137,7 +138,7 @@ TEST_F(ReportQueueTest, a_gap_taints_its_own_seconds_only) {
   run_until(15);
   EXPECT_EQ(next().applications, (Applications{{"shop", "hash", {{10, 1, 10}, {11, 1, 11}}, ""},
                                                {"shop", "hash", {{12, 1, 12}, {13, 1, 13}}, "truncated"},
-                                               {"shop", "hash", {{14, 1, 14}}, ""}}));
+                                               {"shop", "hash", {{14, 1, 14}}, "", {.errors = 6, .lines = 75}}}));
 }
 
 TEST_F(ReportQueueTest, an_absent_second_is_absent_in_the_report) {
@@ -190,6 +191,43 @@ TEST(ReportQueue, cuts_what_one_message_cannot_hold_and_sends_the_rest_after_the
     queue.acknowledged("run", report.sequence);
   }
   EXPECT_GT(reports, 1);
+}
+
+TEST_F(ReportQueueTest, totals_have_what_no_second_has_any_more) {
+  run_until(12 + limits::kReportedSecondsKept.count());
+  EXPECT_EQ(next().applications.back().totals.errors, 3U + limits::kReportedSecondsKept.count());
+  counter_.add({.lines = 5, .errors = 4}, count::Written::earlier);
+  const auto totals = next().applications.back().totals;
+  EXPECT_EQ(totals.late_errors, 4U);
+  EXPECT_EQ(totals.late_lines, 5U);
+}
+
+TEST_F(ReportQueueTest, says_what_a_message_is_until_that_is_acknowledged_and_again_in_a_new_session) {
+  const auto logs = [&](const std::string& text) {
+    counter_.signatures().add("php", text, at(now_));
+    counter_.add({.lines = 1, .errors = 1}, count::Written::lately);
+  };
+  const auto texts = [&] {
+    std::vector<std::string> all;
+    const auto report = next();
+    for (const auto& entry : report.applications) {
+      for (const auto& text : entry.texts) all.push_back(text.rule + ": " + text.text);
+    }
+    return all;
+  };
+  using Texts = std::vector<std::string>;
+  run_until(10);
+  logs("disk is gone");
+  run_until(11);
+  EXPECT_EQ(texts(), Texts{"php: disk is gone"});
+  EXPECT_EQ(texts(), Texts{"php: disk is gone"});
+  queue_.acknowledged("run-1", 1);
+  logs("disk is gone");
+  logs("cart is empty");
+  run_until(12);
+  EXPECT_EQ(texts(), Texts{"php: cart is empty"}) << "that of the first is known";
+  queue_.send_again_since(0);
+  EXPECT_EQ(texts().size(), 2U);
 }
 
 }  // namespace
