@@ -11,13 +11,19 @@ namespace serin::controller {
 
 namespace {
 
-Result<judge::JudgeSettings> settings_of(const JudgeCommand& command) {
+/// Those of the trace, then what was typed.
+Result<judge::JudgeSettings> settings_of(const JudgeCommand& command, const std::vector<std::string>& of_trace) {
   judge::JudgeSettings settings;
   if (command.judge == "fixed") {
     settings.kind = judge::JudgeKind::fixed;
   } else if (command.judge != "sequential") {
     return failure(ErrorKind::invalid,
                    fmt::format("--judge: '{}' is no judge: write sequential or fixed", printable(command.judge, 40)));
+  }
+  if (settings.kind == judge::JudgeKind::sequential) {
+    for (const std::string& assignment : of_trace) {
+      if (auto set = judge::set_by_name(settings, assignment); !set) return failure(set.error(), "#set");
+    }
   }
   std::vector<std::string> assignments = command.settings;
   if (!command.horizon.empty()) {
@@ -32,14 +38,16 @@ Result<judge::JudgeSettings> settings_of(const JudgeCommand& command) {
 }  // namespace
 
 Result<std::string> run_judge(const JudgeCommand& command) {
-  const auto settings = settings_of(command);
-  if (!settings) return std::unexpected(settings.error());
+  // What was typed wrong is told before anything is read.
+  if (const auto typed = settings_of(command, {}); !typed) return std::unexpected(typed.error());
   const bool piped = command.file == "-";
   const auto csv = posix::read_file(piped ? "/dev/stdin" : command.file, limits::kTraceBytesMax);
   if (!csv) return std::unexpected(csv.error());
   const std::string name = piped ? "standard input" : printable(command.file);
   const auto trace = judge::parse_trace(*csv);
   if (!trace) return failure(trace.error(), name);
+  const auto settings = settings_of(command, trace->settings);
+  if (!settings) return failure(settings.error(), name);
   const auto replayed = judge::replay(*trace, *settings, command.explain);
   if (!replayed) return failure(replayed.error(), name);
   return command.json ? judge::replay_json(*replayed) : judge::replay_text(*replayed);

@@ -61,6 +61,7 @@ judge::SequentialNumbers numbers_of(const Json& json) {
                                    .ratio_high = number_of(json.at("times_high")),
                                    .canary_rate = number_of(json.at("canaries_errors_per_second")),
                                    .control_rate = number_of(json.at("controls_errors_per_second")),
+                                   .controls = json.value("controls", 1U),
                                    .canary_errors = number_of(json.at("canaries_errors")),
                                    .control_errors = number_of(json.at("controls_errors")),
                                    .capped = json.at("capped"),
@@ -133,6 +134,7 @@ std::string rollout_settings_json(const rollout::Rollout& rollout) {
             {"wait_ms", rollout.wait.count()},
             {"hold_back_until_ms", rollout.hold_back_until.count()},
             {"settle_s", rollout.settle.count()},
+            {"judge_settings", rollout.judge_settings},
             {"min_canaries", rollout.min_canaries},
             {"max_in_flight", share_json(rollout.max_in_flight)},
             {"failure_limit", share_json(rollout.failure_limit)},
@@ -158,6 +160,7 @@ void read_rollout_settings(const std::string& text, rollout::Rollout& rollout) {
   rollout.wait = Duration{json.at("wait_ms").get<std::int64_t>()};
   rollout.hold_back_until = Duration{json.value("hold_back_until_ms", std::int64_t{0})};
   rollout.settle = std::chrono::seconds{json.value("settle_s", std::int64_t{0})};
+  rollout.judge_settings = json.value("judge_settings", std::vector<std::string>{});
   rollout.min_canaries = json.at("min_canaries");
   rollout.max_in_flight = share_of(json.at("max_in_flight"));
   rollout.failure_limit = share_of(json.at("failure_limit"));

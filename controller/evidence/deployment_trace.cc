@@ -68,6 +68,11 @@ Result<judge::Trace> deployment_trace(const StoredTrace& stored) {
     trace.hosts.back().seconds.resize(static_cast<std::size_t>(span.until - span.first));
     if (host.loaded_at) trace.hosts.back().loaded = second_of(*host.loaded_at) - span.first;
   }
+  if (rollout.judge == controller::JudgeKind::sequential) {
+    trace.settings = rollout.judge_settings;
+    trace.settings.push_back(fmt::format("horizon={}", std::chrono::ceil<std::chrono::seconds>(rollout.wait).count()));
+    trace.settings.push_back(fmt::format("settle={}", rollout.settle.count()));
+  }
   if (rollout.soak_from) trace.deploy = second_of(*rollout.soak_from) - span.first;
   for (const fleet::HostSeconds& host : stored.before) {
     const auto found = index_of.find(host.host);

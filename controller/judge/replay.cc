@@ -6,6 +6,7 @@
 #include <set>
 
 #include "controller/judge/fixed_judge.h"
+#include "controller/judge/recording.h"
 #include "controller/judge/sequential_judge.h"
 #include "controller/judge/signature_judge.h"
 #include "controller/judge/trace_window.h"
@@ -48,6 +49,8 @@ std::vector<SignatureCount> signatures_at(const Trace& trace, const TraceWindow&
   for (; at != trace.signatures.end() && at->second == second; ++at) {
     const auto host = std::find(window.hosts.begin(), window.hosts.end(), at->host);
     if (host == window.hosts.end()) continue;
+    const TraceHost& logged = trace.hosts[at->host];
+    if (logged.role == Role::control && logged.loaded && *logged.loaded <= second) continue;
     found.push_back(*at);
     found.back().host = static_cast<std::size_t>(host - window.hosts.begin());
   }
@@ -63,15 +66,20 @@ void replay_sequential(const Trace& trace, Replay& to, bool explain) {
   }
   SequentialJudge judge(to.settings.sequential, window.baseline);
   SignatureJudge signatures(to.settings.sequential, judge.weights(), seen_before(trace));
-  for (std::int64_t second = *trace.deploy; judge.verdict().answer == Answer::undecided; ++second) {
+  Recording recording(trace, window);
+  while (judge.verdict().answer == Answer::undecided) {
+    const auto at = recording.next();
+    if (!at) break;
+    judge.leave_controls(at->leaving);
     if (!trace.signatures.empty()) {
-      signatures.add_second(counts_at(trace, window, second), signatures_at(trace, window, second));
+      signatures.add_second(at->counts, signatures_at(trace, window, at->second));
       judge.name_signatures(signatures.found());
     }
-    judge.add_second(counts_at(trace, window, second));
+    judge.add_second(at->counts);
     if (explain) to.seconds.push_back({judge.state(), judge.fail_seconds(), judge.verdict()});
   }
-  to.verdict = judge.verdict();
+  to.verdict = judge.verdict().answer == Answer::undecided ? trace_ended(judge.verdict()) : judge.verdict();
+  if (!to.verdict.numbers) return;
   to.verdict.numbers->set_aside.insert(to.verdict.numbers->set_aside.end(), window.set_aside.begin(),
                                        window.set_aside.end());
 }

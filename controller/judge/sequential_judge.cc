@@ -71,6 +71,10 @@ const Verdict& SequentialJudge::add_second(std::span<const Counts> second) {
   return verdict_;
 }
 
+void SequentialJudge::leave_controls(std::span<const std::size_t> hosts) {
+  for (const std::size_t host : hosts) counts_.remove_control(host);
+}
+
 const Verdict& SequentialJudge::extend(std::chrono::seconds more) {
   settings_.horizon += more;
   if (verdict_.answer == Answer::inconclusive) decide();

@@ -24,6 +24,9 @@ class SequentialJudge {
   /// until extend(), while seconds go on to be counted.
   const Verdict& add_second(std::span<const Counts> second);
 
+  /// These hosts do not run the old release any more: what they did is forgotten. Indices of the baseline.
+  void leave_controls(std::span<const std::size_t> hosts);
+
   /// Moves the horizon of an undecided or inconclusive judgement: more seconds for the same evidence, no penalty.
   const Verdict& extend(std::chrono::seconds more);
 

@@ -139,6 +139,25 @@ Result<void> set(Settings& settings, const Keys& keys, std::string_view name, st
 
 }  // namespace
 
+std::vector<std::string> changed_settings(const SequentialSettings& settings) {
+  const SequentialSettings usual;
+  std::vector<std::string> changed;
+  for (const auto& key : kSequential) {
+    if (key.name == "horizon" || key.name == "settle") continue;
+    std::visit(
+        [&](auto member) {
+          if (settings.*member == usual.*member) return;
+          if constexpr (kIsDuration<std::remove_cvref_t<decltype(settings.*member)>>) {
+            changed.push_back(fmt::format("{}={}", key.name, (settings.*member).count()));
+          } else {
+            changed.push_back(fmt::format("{}={}", key.name, settings.*member));
+          }
+        },
+        key.member);
+  }
+  return changed;
+}
+
 std::vector<std::string> setting_names(JudgeKind kind) {
   std::vector<std::string> names;
   if (kind == JudgeKind::sequential) {

@@ -24,6 +24,10 @@ struct JudgeSettings {
 /// written without their unit. `invalid` names the key, what is wrong and what would be right.
 Result<void> set_by_name(JudgeSettings& settings, std::string_view assignment);
 
+/// What of these is not as by default, as set_by_name() takes it; without `horizon` and `settle`, which each deployment
+/// has of its own.
+std::vector<std::string> changed_settings(const SequentialSettings& settings);
+
 /// The keys that set_by_name() knows for this judge.
 std::vector<std::string> setting_names(JudgeKind kind);
 

@@ -23,6 +23,7 @@ void add_signatures(const Trace& trace, std::size_t host, std::int64_t second, s
 std::string trace_csv(const Trace& trace) {
   std::string csv;
   if (trace.deploy) csv += fmt::format("#deploy={}\n", *trace.deploy);
+  for (const std::string& assignment : trace.settings) csv += fmt::format("#set={}\n", assignment);
   for (const TraceHost& host : trace.hosts) {
     if (host.loaded) csv += fmt::format("#loaded={},{}\n", host.host, *host.loaded);
     if (!host.rules.empty()) csv += fmt::format("#rules={},{}\n", host.host, host.rules);

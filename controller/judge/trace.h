@@ -33,6 +33,7 @@ struct TraceHost {
 ///   #deploy=300                                     the second in which the last canary had loaded; absent: no deploy
 ///   #loaded=web-1,299                               optional, one for each host
 ///   #rules=web-1,9f0c                               optional, one for each host
+///   #set=settle=5                                   optional: a number of the sequential judge, as `--set` takes it
 ///   second,host,role,errors,lines                   the header; optional columns: requests, signatures
 ///   0,web-1,canary,3,120                            one row for each host and second, in any order
 ///
@@ -45,6 +46,7 @@ struct Trace {
   std::int64_t first = 0;  ///< second of each host's first element
   bool lines_known = true;
   bool requests_known = false;
+  std::vector<std::string> settings;       ///< "key=value" of the sequential judge; not checked here
   std::vector<TraceHost> hosts;            ///< in the order in which they first appear
   std::vector<SignatureCount> signatures;  ///< by second, host, id
   [[nodiscard]] std::size_t length() const { return hosts.empty() ? 0 : hosts.front().seconds.size(); }

@@ -19,6 +19,9 @@ enum class Column : std::uint8_t { second, host, role, errors, lines, requests, 
 constexpr std::array<std::string_view, 7> kColumns{"second", "host",     "role",      "errors",
                                                    "lines",  "requests", "signatures"};
 
+constexpr std::size_t kSettingsMax = 256;
+constexpr std::size_t kSettingBytesMax = 200;
+
 /// A piece of a line, and where it begins.
 struct Field {
   std::string_view text;
@@ -104,6 +107,11 @@ Result<void> Reader::read_comment(const Field& line) {
     const auto second = second_in(value("#deploy="));
     if (!second) return std::unexpected(second.error());
     trace_.deploy = *second;
+    return {};
+  }
+  if (line.text.starts_with("#set=")) {
+    if (trace_.settings.size() == kSettingsMax) return std::unexpected(mistake(line, "too many #set="));
+    trace_.settings.emplace_back(value("#set=").text.substr(0, kSettingBytesMax));
     return {};
   }
   const bool loaded = line.text.starts_with("#loaded=");

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "controller/judge/recording.h"
 #include "controller/judge/sequential_judge.h"
 #include "controller/judge/settings_by_name.h"
 #include "controller/judge/settle_estimate.h"
@@ -58,8 +59,12 @@ std::vector<Window> ordinary_windows(std::span<const Trace> ordinary, const Sequ
 Verdict verdict_of(const Window& at, const SequentialSettings& settings) {
   const TraceWindow window = window_at(*at.trace, at.deploy, settings, at.canaries);
   SequentialJudge judge(settings, window.baseline);
-  for (std::int64_t second = at.deploy; judge.verdict().answer == Answer::undecided; ++second) {
-    judge.add_second(counts_at(*at.trace, window, second));
+  Recording recording(*at.trace, window);
+  while (judge.verdict().answer == Answer::undecided) {
+    const auto second = recording.next();
+    if (!second) return trace_ended(judge.verdict());
+    judge.leave_controls(second->leaving);
+    judge.add_second(second->counts);
   }
   return judge.verdict();
 }
@@ -70,6 +75,10 @@ TuneCounts count(const std::vector<Window>& windows, const SequentialSettings& s
   for (const Window& window : windows) {
     const Verdict verdict = verdict_of(window, settings);
     ++counts.windows;
+    if (verdict.reason == kTraceEnded) {
+      ++counts.unknown;
+      continue;
+    }
     if (verdict.answer == Answer::fail) ++counts.fails;
     if (verdict.answer == Answer::pass) passed.push_back(static_cast<std::size_t>(verdict.seconds));
     if (verdict.answer == Answer::inconclusive) ++counts.holds[verdict.reason];
@@ -126,6 +135,9 @@ std::string counts_text(const TuneCounts& counts) {
                                  share(counts.fails), counts.passes, share(counts.passes));
   if (counts.passes > 0) text += fmt::format("; median {} s, 95 % within {} s", counts.pass_median, counts.pass_p95);
   text += fmt::format("), {} held ({:.1f} %)", counts.held(), share(counts.held()));
+  if (counts.unknown > 0) {
+    text += fmt::format(", {} cannot be told (the fleet went on before that)", counts.unknown);
+  }
   for (const auto& [reason, times] : counts.holds) text += fmt::format(", {} {}", times, reason);
   return text;
 }

@@ -17,9 +17,10 @@ struct TuneCounts {
   std::size_t windows = 0;
   std::size_t fails = 0;
   std::size_t passes = 0;
+  std::size_t unknown = 0;                    ///< the recording is over before an answer
   std::map<std::string, std::size_t> holds;   ///< by reason
   std::size_t pass_median = 0, pass_p95 = 0;  ///< seconds after the deploy; 0 without a pass
-  [[nodiscard]] std::size_t held() const { return windows - fails - passes; }
+  [[nodiscard]] std::size_t held() const { return windows - fails - passes - unknown; }
   friend bool operator==(const TuneCounts&, const TuneCounts&) = default;
 };
 

@@ -53,6 +53,7 @@ struct SequentialNumbers {
   double ratio = 0;                              ///< canaries to controls, each against its own past, of capped counts
   double ratio_low = 0, ratio_high = 0;          ///< 95 %
   double canary_rate = 0, control_rate = 0;      ///< as logged
+  std::uint32_t controls = 0;                    ///< that entered the comparison
   double canary_errors = 0, control_errors = 0;  ///< C and K, capped
   bool capped = false;                           ///< the canaries logged clearly more than what counts
   double fail_evidence = 0, fail_evidence_without_one = 0;

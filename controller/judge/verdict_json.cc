@@ -33,6 +33,7 @@ Json numbers_json(const SequentialNumbers& numbers, const std::function<std::str
           {"times_high", numbers.ratio_high},
           {"canaries_errors_per_second", numbers.canary_rate},
           {"controls_errors_per_second", numbers.control_rate},
+          {"controls", numbers.controls},
           {"canaries_errors", numbers.canary_errors},
           {"controls_errors", numbers.control_errors},
           {"capped", numbers.capped},

@@ -131,8 +131,9 @@ std::string odds_text(double evidence) {
 }
 
 std::string comparison_text(const SequentialNumbers& numbers, const std::string& treated) {
-  std::string text = fmt::format("{} {} errors/s/host, the rest {}", treated, rate_text(numbers.canary_rate),
-                                 rate_text(numbers.control_rate));
+  std::string text = fmt::format("{} {} errors/s/host", treated, rate_text(numbers.canary_rate));
+  if (numbers.controls == 0) return text + ", no other host to compare with";
+  text += fmt::format(", the rest {}", rate_text(numbers.control_rate));
   if (numbers.canary_errors <= 0 && numbers.control_errors <= 0) return text;
   if (numbers.control_errors <= 0) return text + fmt::format(": at least {} times", rate_text(numbers.ratio_low));
   return text + fmt::format(": {}{} times (95 % between {} and {})", numbers.capped ? "at least " : "",
@@ -160,6 +161,7 @@ SequentialNumbers numbers_of(const HostWeights& weights, const PostCounts& count
                             .ratio_high = state.ratio_high,
                             .canary_rate = state.treated_rate,
                             .control_rate = state.control_rate,
+                            .controls = static_cast<std::uint32_t>(state.controls.kept.hosts),
                             .canary_errors = state.treated.errors,
                             .control_errors = state.controls.kept.errors,
                             .fail_evidence = state.fail,

@@ -91,9 +91,10 @@ OperatorEvent render_show(const evidence::StoredTrace& stored, Now now) {
 
 OperatorEvent render_tune(const ApplicationName& application, const judge::TuneReport& report) {
   const auto counts_json = [](const judge::TuneCounts& counts) {
-    return Json{{"windows", counts.windows},  {"fails", counts.fails},           {"passes", counts.passes},
-                {"held", counts.held()},      {"holds_by_reason", counts.holds}, {"pass_median", counts.pass_median},
-                {"pass_p95", counts.pass_p95}};
+    return Json{{"windows", counts.windows},         {"fails", counts.fails},
+                {"passes", counts.passes},           {"held", counts.held()},
+                {"unknown", counts.unknown},         {"holds_by_reason", counts.holds},
+                {"pass_median", counts.pass_median}, {"pass_p95", counts.pass_p95}};
   };
   Json json{{"event", "tune"},
             {"application", application},

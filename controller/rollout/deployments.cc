@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "controller/evidence/agent_evidence.h"
+#include "controller/judge/settings_by_name.h"
 #include "controller/operate/answers.h"
 #include "controller/operate/render.h"
 #include "controller/rollout/after_release.h"
@@ -64,6 +65,7 @@ Rollout new_rollout(ControllerState& state, const DeploymentRequest& request, Pl
   }
   rollout.hold_back_until = settings.hold_back_until;
   rollout.settle = settle_of(state, request.application);
+  rollout.judge_settings = judge::changed_settings(settings.sequential);
   rollout.min_canaries = settings.min_canaries;
   rollout.max_in_flight = rollout.unchecked() ? HostShare{0, 100.0} : settings.max_in_flight;
   rollout.failure_limit = settings.failure_limit;

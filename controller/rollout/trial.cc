@@ -6,6 +6,7 @@
 
 #include "controller/controller_state.h"
 #include "controller/evidence/agent_evidence.h"
+#include "controller/judge/settings_by_name.h"
 #include "controller/rollout/move.h"
 #include "protocol/limits.h"
 #include "protocol/text.h"
@@ -55,7 +56,12 @@ void Trial::set_aside(const HostName& host, judge::Role role, std::string why) {
 
 Trial::Trial(const ControllerState& state, const ActiveDeployment& active) {
   const Rollout& rollout = active.rollout;
-  auto settings = state.settings.applications.at(rollout.application).sequential;
+  judge::JudgeSettings chosen;
+  for (const std::string& assignment : rollout.judge_settings) {
+    // An older version's key that is none any more: the usual number is what is left.
+    [[maybe_unused]] const auto set = judge::set_by_name(chosen, assignment);
+  }
+  auto& settings = chosen.sequential;
   horizon_ = std::chrono::ceil<std::chrono::seconds>(rollout.wait);
   settings.horizon = horizon_;
   settings.settle = rollout.settle;

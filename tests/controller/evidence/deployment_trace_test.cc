@@ -33,6 +33,28 @@ TEST(DeploymentTrace, is_what_the_judge_saw_from_the_first_second_of_the_baselin
             "0,web-1,canary,1,9\n1,web-2,control,1,9\n3,web-1,canary,4,6\n4,web-2,control,0,7\n");
 }
 
+TEST(DeploymentTrace, has_messages_requests_and_the_numbers_of_the_judge) {
+  StoredTrace with = stored();
+  with.rollout.judge = controller::JudgeKind::sequential;
+  with.rollout.wait = 59'500ms;
+  with.rollout.settle = 5s;
+  with.rollout.judge_settings = {"tolerated=1.25"};
+  with.before[0].seconds[0].requests = 30;
+  with.samples[0].signatures = {{.id = 7, .count = 2}, {.id = 0xabc, .count = 1}};
+  with.samples[1].requests = 40;
+  const auto trace = deployment_trace(with);
+  ASSERT_TRUE(trace) << trace.error().text;
+  const std::string csv = judge::trace_csv(*trace);
+  EXPECT_EQ(csv,
+            "#deploy=3\n#set=tolerated=1.25\n#set=horizon=60\n#set=settle=5\n#loaded=web-1,3\n"
+            "second,host,role,errors,lines,requests,signatures\n"
+            "0,web-1,canary,1,9,30,\n1,web-2,control,1,9,0,\n"
+            "3,web-1,canary,4,6,0,0000000000000007:2;0000000000000abc:1\n4,web-2,control,0,7,40,\n");
+  const auto again = judge::parse_trace(csv);
+  ASSERT_TRUE(again) << again.error().text;
+  EXPECT_EQ(*again, *trace);
+}
+
 TEST(DeploymentTrace, without_loaded_canaries_has_no_deploy) {
   StoredTrace trace = stored();
   trace.rollout.soak_from.reset();

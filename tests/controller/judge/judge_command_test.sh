@@ -56,6 +56,15 @@ expect 0 "$("$serin" judge --json "$folder/bad.csv")" "$serin" judge "$folder/ba
 says '{"answer":"fail",'
 says '"seconds":5.0'
 
+# A trace may bring the judge's numbers; what is typed goes before them, and the fixed judge has none of them.
+{ echo '#set=settle=7' && echo '#set=fail_odds=1000' && cat "$folder/bad.csv"; } >"$folder/own.csv"
+expect 0 "FAIL 9" "$serin" judge "$folder/own.csv"
+expect 0 "FAIL 5" "$serin" judge "$folder/own.csv" --set settle=3 --set fail_odds=30
+expect 0 "PASS 20" "$serin" judge "$folder/own.csv" --judge fixed
+{ echo '#set=colour=7' && cat "$folder/bad.csv"; } >"$folder/odd.csv"
+expect 1 "$("$serin" judge "$folder/odd.csv" 2>&1)" "$serin" judge "$folder/odd.csv"
+says "#set: 'colour' is no setting of this judge"
+
 # Errors alone have an exit status of their own.
 expect 1 "serin: open $folder/none.csv: No such file or directory" "$serin" judge "$folder/none.csv"
 printf 'second,host,role,errors,lines\n0,web-1,canary,-1,2\n' >"$folder/wrong.csv"

@@ -82,8 +82,10 @@ TEST(Replay, a_canarys_seconds_from_its_own_load_to_the_deploy_are_no_evidence) 
 
 TEST(Replay, a_control_that_loads_the_release_is_no_control_any_more) {
   Trace trace = deploy_with(times(10));
-  for (std::size_t h = 5; h < 15; ++h) trace.hosts[h].loaded = 301;  // two controls are left: seconds count for nobody
-  EXPECT_EQ(line_of(trace), "INCONCLUSIVE 60 no-report");
+  for (std::size_t h = 6; h < 15; ++h) trace.hosts[h].loaded = 301;
+  EXPECT_EQ(line_of(trace), "FAIL 5") << "three controls are left";
+  trace.hosts[5].loaded = 301;
+  EXPECT_EQ(line_of(trace), "INCONCLUSIVE 1 trace-ended") << "two are none";
 }
 
 TEST(Replay, sets_hosts_aside_that_count_other_errors_or_joined_later) {
@@ -108,6 +110,28 @@ TEST(Replay, explains_every_second_and_every_safeguard) {
         "2 of 2 s", "pass: evidence ", "adverse ", "veto ", "traffic ok", "hosts: none"}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
   }
+}
+
+TEST(Replay, controls_that_load_the_release_leave_and_too_few_of_them_end_the_recording) {
+  // As stored of a deployment that passed: the fleet went on in second 315, and nothing was kept from second 320 on.
+  Trace trace = deploy_with(times(1));
+  JudgeSettings careful;
+  careful.sequential.min_pass = std::chrono::seconds{40};
+  for (TraceHost& host : trace.hosts) host.seconds.resize(320);
+  EXPECT_EQ(verdict_line(replay(trace, careful, false)->verdict), "INCONCLUSIVE 60 no-report")
+      << "of a trace of somebody else it is not known why it ends";
+  for (TraceHost& host : trace.hosts) {
+    if (host.role == Role::control) host.loaded = 315;
+  }
+  const auto replayed = replay(trace, careful, false);
+  EXPECT_EQ(verdict_line(replayed->verdict), "INCONCLUSIVE 15 trace-ended");
+  EXPECT_NE(replayed->verdict.text.find("the release went on to the other hosts"), std::string::npos);
+  std::size_t held_back = 0;
+  for (TraceHost& host : trace.hosts) {
+    if (host.role == Role::control && held_back++ < 3) host.loaded.reset();
+  }
+  EXPECT_EQ(verdict_line(replay(trace, careful, false)->verdict), "INCONCLUSIVE 20 trace-ended");
+  EXPECT_EQ(replay(trace, {}, false)->verdict.answer, Answer::pass) << "what was recorded is enough for the usual judge";
 }
 
 TEST(Replay, judges_messages_that_are_new_with_the_release) {

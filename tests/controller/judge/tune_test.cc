@@ -52,6 +52,20 @@ TEST(Tune, suggests_a_longer_horizon_where_evidence_was_wanting) {
   EXPECT_EQ(report.suggestions[0].value, "14");
 }
 
+TEST(Tune, a_release_whose_fleet_went_on_before_an_answer_says_nothing) {
+  Trace trace = release(0);
+  for (TraceHost& host : trace.hosts) {
+    if (host.role == Role::control) host.loaded = *trace.deploy + 15;
+  }
+  SequentialSettings careful;
+  careful.min_pass = std::chrono::seconds{40};
+  const TuneReport report = tune(std::vector<Trace>(3, trace), {}, careful);
+  EXPECT_EQ(report.releases.unknown, 3U);
+  EXPECT_EQ(report.releases.held(), 0U);
+  EXPECT_TRUE(report.suggestions.empty()) << "a longer horizon would not help";
+  EXPECT_NE(tune_text(report).find("3 cannot be told (the fleet went on before that)"), std::string::npos);
+}
+
 TEST(Tune, says_so_when_no_change_would_help) {
   // Ten times as many errors for good: nobody should call that a good release.
   const Trace bad = trace_of(5, 20, every(1), [](std::size_t host, std::size_t) { return host < 5 ? 10U : 1U; });

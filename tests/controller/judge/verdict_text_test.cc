@@ -38,6 +38,7 @@ TEST(VerdictText, a_comparison_says_both_rates_and_how_sure_the_ratio_is) {
                             .ratio_high = 5.2,
                             .canary_rate = 4.1,
                             .control_rate = 1.0,
+                            .controls = 9,
                             .canary_errors = 120,
                             .control_errors = 180};
   EXPECT_EQ(comparison_text(numbers, "canaries"),
@@ -47,7 +48,10 @@ TEST(VerdictText, a_comparison_says_both_rates_and_how_sure_the_ratio_is) {
             "batch 2 4.1 errors/s/host, the rest 1.0: at least 4.0 times (95 % between 3.1 and 5.2)");
   numbers.control_errors = numbers.control_rate = 0;
   EXPECT_EQ(comparison_text(numbers, "canaries"), "canaries 4.1 errors/s/host, the rest 0: at least 3.1 times");
-  EXPECT_EQ(comparison_text({}, "canaries"), "canaries 0 errors/s/host, the rest 0");
+  numbers = {.controls = 9};
+  EXPECT_EQ(comparison_text(numbers, "canaries"), "canaries 0 errors/s/host, the rest 0");
+  EXPECT_EQ(comparison_text({.canary_rate = 4}, "canaries"),
+            "canaries 4.0 errors/s/host, no other host to compare with");
 }
 
 TEST(VerdictText, names_the_new_messages_that_fail_first_and_three_at_most) {
