@@ -20,6 +20,7 @@ ControllerCore::ControllerCore(ControllerSettings settings, SigningKey signing_k
   state_.newest_deployment = stored.newest_deployment;
   state_.latest = std::move(stored.latest);
   state_.bursts = std::move(stored.bursts);
+  state_.alarms = std::move(stored.alarms);
   for (controller::StoreMessage& row : stored.messages) {
     state_.messages.restore(row.application, row.id, std::move(row.message));
   }

@@ -67,6 +67,7 @@ struct ControllerState {
   std::map<ApplicationName, rollout::Rollout> latest;                   ///< the newest finished deployment
   std::map<ApplicationName, SteadyTime> latest_ended;                   ///< when it finished, by the controller's clock
   std::map<ApplicationName, rollout::ReleaseWatch> watches;             ///< of releases that have gone out
+  std::map<ApplicationName, rollout::Alarm> alarms;                     ///< that stand
   std::map<ApplicationName, std::vector<std::chrono::seconds>> bursts;  ///< of past good deployments, the newest last
   std::map<ApplicationName, SteadyTime> ordinary_at;                    ///< when an ordinary hour was stored last
   std::map<ApplicationName, PendingBuild> building;

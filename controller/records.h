@@ -10,6 +10,7 @@
 #include "controller/fleet/message_book.h"
 #include "controller/fleet/report_ledger.h"
 #include "controller/fleet/roster.h"
+#include "controller/rollout/release_watch.h"
 #include "controller/rollout/rollout.h"
 #include "protocol/release.h"
 
@@ -90,15 +91,20 @@ struct StoreMessage {
   SignatureId id = 0;
   fleet::KnownMessage message;
 };
+/// What was found after a release; without a text: nothing stands any more.
+struct StoreAlarm {
+  ApplicationName application;
+  rollout::Alarm alarm;
+};
 /// What an operator did: append-only.
 struct StoreAction {
   WallTime at;
   std::uint32_t uid = 0;
   std::string who, verb, application, detail;
 };
-using Record =
-    std::variant<StoreHost, RemoveHost, StoreRelease, StoreTrust, StoreWanted, StoreDeployment, StorePlanHost,
-                 StoreBaseline, StoreBefore, StoreSamples, StoreOrdinary, StoreBurst, StoreMessage, StoreAction>;
+using Record = std::variant<StoreHost, RemoveHost, StoreRelease, StoreTrust, StoreWanted, StoreDeployment,
+                            StorePlanHost, StoreBaseline, StoreBefore, StoreSamples, StoreOrdinary, StoreBurst,
+                            StoreMessage, StoreAlarm, StoreAction>;
 
 /// One line of `serin history`.
 struct HistoryLine {
@@ -132,7 +138,8 @@ struct StoredState {
   std::map<DeploymentId, std::vector<fleet::HostSeconds>> before;       ///< of running and latest ones
   std::map<DeploymentId, std::vector<fleet::Sample>> samples;           ///< of running ones
   std::map<ApplicationName, std::vector<std::chrono::seconds>> bursts;  ///< the newest last
-  std::vector<StoreMessage> messages;                                   ///< of the last fleet::kMessagesKept
+  std::map<ApplicationName, rollout::Alarm> alarms;
+  std::vector<StoreMessage> messages;  ///< of the last fleet::kMessagesKept
 };
 
 }  // namespace serin::controller

@@ -119,6 +119,12 @@ void StateTables::load_deployments(StoredState& state) {
   auto& newest = prepared("SELECT coalesce(max(id), 0) FROM deployment");
   newest.executeStep();
   state.newest_deployment = unsigned_of(newest.getColumn(0));
+  auto& alarms = prepared("SELECT application, deployment, release, text FROM alarm");
+  while (alarms.executeStep()) {
+    state.alarms[alarms.getColumn(0).getString()] = {.deployment = unsigned_of(alarms.getColumn(1)),
+                                                     .release = unsigned_of(alarms.getColumn(2)),
+                                                     .text = bytes_of(alarms.getColumn(3))};
+  }
   auto& bursts = prepared("SELECT application, seconds FROM burst ORDER BY deployment DESC LIMIT 1000");
   while (bursts.executeStep()) {
     auto& of_application = state.bursts[bursts.getColumn(0).getString()];

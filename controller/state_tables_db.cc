@@ -61,6 +61,8 @@ ALTER TABLE sample ADD COLUMN requests INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE sample ADD COLUMN signatures BLOB;
 ALTER TABLE before ADD COLUMN requests BLOB;
 ALTER TABLE ordinary ADD COLUMN requests BLOB;
+CREATE TABLE alarm(application TEXT PRIMARY KEY, deployment INTEGER NOT NULL, release INTEGER NOT NULL,
+  text BLOB NOT NULL);
 CREATE TABLE message(application TEXT, signature INTEGER, rule BLOB NOT NULL, text BLOB NOT NULL,
   first_wall_ms INTEGER NOT NULL, last_wall_ms INTEGER NOT NULL, ordinary_wall_ms INTEGER NOT NULL,
   PRIMARY KEY(application, signature)) WITHOUT ROWID;
@@ -272,6 +274,21 @@ void StateTables::put(const StoreMessage& row) {
   insert.bind(5, row.message.first_wall_ms);
   insert.bind(6, row.message.last_wall_ms);
   insert.bind(7, row.message.ordinary_wall_ms);
+  insert.exec();
+}
+
+void StateTables::put(const StoreAlarm& row) {
+  if (row.alarm.text.empty()) {
+    auto& remove = prepared("DELETE FROM alarm WHERE application=?");
+    remove.bind(1, row.application);
+    remove.exec();
+    return;
+  }
+  auto& insert = prepared("INSERT OR REPLACE INTO alarm VALUES(?,?,?,?)");
+  insert.bind(1, row.application);
+  insert.bind(2, number(row.alarm.deployment));
+  insert.bind(3, number(row.alarm.release));
+  bind_bytes(insert, 4, row.alarm.text);
   insert.exec();
 }
 

@@ -46,6 +46,7 @@ class StateTables {
   void put(const StoreOrdinary& row);
   void put(const StoreBurst& row);
   void put(const StoreMessage& row);
+  void put(const StoreAlarm& row);
   void put(const StoreAction& row);
   void prune_samples();
   /// Of a host that is new in the plan.

@@ -9,7 +9,8 @@
 #
 # Hosts are web-01, web-02, …; host I has $FLEET/hosts/web-I/{live,live.slots,app.log,state}. Extra lines for the
 # configuration files: $FLEET_CONTROLLER_LINES (inside [application.shop]), $FLEET_AGENT_LINES (likewise),
-# $FLEET_RELOAD (TOML array of the reload hook, %HOST% replaced), $FLEET_RULE (what is an error line).
+# $FLEET_RELOAD (TOML array of the reload hook, %HOST% replaced), $FLEET_RULE (what is an error line), $FLEET_SOURCES (more
+# sources, %HOST% replaced).
 
 fleet_host_name() { printf 'web-%02d' "$1"; }
 fleet_host_dir() { printf '%s/hosts/web-%02d' "$FLEET" "$1"; }
@@ -69,6 +70,7 @@ ${FLEET_AGENT_LINES:-}
 
 [[application.shop.source]]
 path = "$dir/app.log"
+${FLEET_SOURCES:+${FLEET_SOURCES//%HOST%/$dir}}
 
 [[application.shop.rule]]
 name = "error"

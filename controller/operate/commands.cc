@@ -148,9 +148,9 @@ void take_attach(ControllerState& state, const Client& client, const OperatorReq
   }
   const auto latest = state.latest.find(application);
   if (latest != state.latest.end() && (asked == 0 || latest->second.id == asked)) {
-    if (const auto watch = state.watches.find(application);
-        watch != state.watches.end() && watch->second.deployment == latest->second.id && !watch->second.alarm.empty()) {
-      tell(turn, client, line_event("ALARM: " + watch->second.alarm));
+    if (const auto alarm = state.alarms.find(application);
+        alarm != state.alarms.end() && alarm->second.deployment == latest->second.id) {
+      tell(turn, client, line_event("ALARM: " + alarm->second.text));
     }
     tell(turn, client, render_end(latest->second));
   } else if (asked != 0) {

@@ -207,10 +207,10 @@ OperatorEvent render_status(const ControllerState& state, const ApplicationName&
                                             {"root", wanted->release.root.hex()},
                                             {"trust", name_of(wanted->trust)}};
   json["alarm"] = nullptr;
-  if (const auto watch = state.watches.find(application);
-      watch != state.watches.end() && !watch->second.alarm.empty()) {
-    text += fmt::format("ALARM after r{}: {}\n", watch->second.release, printable(watch->second.alarm, kSummaryBytes));
-    json["alarm"] = {{"release", watch->second.release}, {"text", printable(watch->second.alarm, kSummaryBytes)}};
+  if (const auto found = state.alarms.find(application); found != state.alarms.end()) {
+    const std::string alarm = printable(found->second.text, kSummaryBytes);
+    text += fmt::format("ALARM after r{}: {}\n", found->second.release, alarm);
+    json["alarm"] = {{"release", found->second.release}, {"text", alarm}};
   }
   json["deployment"] = nullptr;
   if (const auto active = state.active.find(application); active != state.active.end()) {

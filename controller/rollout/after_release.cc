@@ -19,12 +19,12 @@ bool goes_to(const ReleaseWatch& watch, std::int64_t second, Now now) {
   return start_of(second + 1) + Trial::kLate <= now.steady && start_of(second) < watch.until;
 }
 
-void take_back(ControllerState& state, const ApplicationName& application, const ReleaseWatch& watch, Now now,
-               Turn& turn) {
+void take_back(ControllerState& state, const ApplicationName& application, ReleaseNumber former, Now now, Turn& turn) {
+  const Alarm& alarm = state.alarms.at(application);
   const DeploymentRequest request{.application = application,
-                                  .release = watch.former,
+                                  .release = former,
                                   .owner = "serin",
-                                  .message = fmt::format("alarm after r{}: {}", watch.release, watch.alarm),
+                                  .message = fmt::format("alarm after r{}: {}", alarm.release, alarm.text),
                                   .rollback = true,
                                   .supersedes = ""};
   if (const auto begun = begin_deployment(state, request, {}, now, turn); !begun) {
@@ -34,19 +34,18 @@ void take_back(ControllerState& state, const ApplicationName& application, const
 
 void raise_alarm(ControllerState& state, const ApplicationName& application, Now now, Turn& turn) {
   ReleaseWatch& watch = state.watches.at(application);
-  watch.alarm = watch.fleet.verdict().text;
+  Alarm& alarm = state.alarms[application];
+  alarm = {.deployment = watch.deployment, .release = watch.release, .text = watch.fleet.verdict().text};
+  turn.record(controller::StoreAlarm{application, alarm});
   const controller::KnownRelease* former = controller::find_release(state, application, watch.former);
   const bool by_itself = state.settings.applications.at(application).on_alarm == controller::OnAlarm::take_back &&
                          former != nullptr && former->trust == controller::Trust::trusted;
   turn.effect(
-      controller::Announce{"alarm", application, fmt::format("ALARM after r{}: {}", watch.release, watch.alarm)});
+      controller::Announce{"alarm", application, fmt::format("ALARM after r{}: {}", watch.release, alarm.text)});
   // What may be bad is no baseline for what comes next, until it has stood for trust_after all the same.
   doubt_release(state, application, watch.release, now, turn);
   for (const HostName& host : watch.hosts) state.ledger.distrust(host, application, watch.from);
-  if (by_itself) {
-    const ReleaseWatch copy = watch;  // the deployment ends this watch
-    take_back(state, application, copy, now, turn);
-  }
+  if (by_itself) take_back(state, application, watch.former, now, turn);
 }
 
 void advance(ControllerState& state, const ApplicationName& application, Now now, Turn& turn) {
@@ -93,10 +92,13 @@ void watch_release(ControllerState& state, const Rollout& rollout, const std::ve
                      .rules_hashes = std::move(hashes),
                      .from = second_of(rollout.started_at),
                      .next = second_of(rollout.phase_since) + settings.sequential.settle.count(),
-                     .until = rollout.phase_since + settings.watch,
-                     .alarm = {}};
+                     .until = rollout.phase_since + settings.watch};
   watch.next = std::max(watch.next, second_of(now.steady));  // after a restart it begins anew
   state.watches.insert_or_assign(application, std::move(watch));
+}
+
+void end_alarm(ControllerState& state, const ApplicationName& application, Turn& turn) {
+  if (state.alarms.erase(application) > 0) turn.record(controller::StoreAlarm{application, {}});
 }
 
 void tick_watches(ControllerState& state, Now now, Turn& turn) {

@@ -138,6 +138,7 @@ void finish(ControllerState& state, const ApplicationName& application, Now now,
   }
   if (rollout.ending == Ending::released) {
     learn_settle(state, active, turn);
+    end_alarm(state, application, turn);
     watch_release(state, rollout, active.before, wanted_before, now);
   }
   tell_watchers(active, operate::render_end(rollout), turn);

@@ -20,7 +20,14 @@ struct ReleaseWatch {
   std::int64_t from = 0;                  ///< second in which the deployment began
   std::int64_t next = 0;                  ///< second to be taken in
   SteadyTime until{};
-  std::string alarm;  ///< for people; empty: none
+};
+
+/// What a watch found. It stands until another deployment has gone out to the fleet.
+struct Alarm {
+  DeploymentId deployment = 0;
+  ReleaseNumber release = 0;
+  std::string text;  ///< for people
+  friend bool operator==(const Alarm&, const Alarm&) = default;
 };
 
 }  // namespace serin::rollout

@@ -218,7 +218,7 @@ TEST_F(StateDbTest, what_version_1_stored_is_read_and_goes_on) {
   rollout::Rollout ended = finished(7, Ending::released);
   commit(rows_of(ended));
   OtherProgram(file).run(
-      "DROP TABLE before; DROP TABLE ordinary; DROP TABLE burst; DROP TABLE message; "
+      "DROP TABLE before; DROP TABLE ordinary; DROP TABLE burst; DROP TABLE message; DROP TABLE alarm; "
       "ALTER TABLE sample DROP COLUMN requests; ALTER TABLE sample DROP COLUMN signatures; "
       "UPDATE deployment SET settings=json_remove(settings, '$.judge', '$.hold_back_until_ms', '$.settle_s', "
       "'$.extend_ms', '$.extended', '$.stages[0].held_back', '$.stages[1].held_back', '$.verdict.numbers'); "
@@ -240,12 +240,20 @@ TEST_F(StateDbTest, what_version_2_stored_is_read_and_goes_on) {
   commit(rows_of(running));
   commit({StoreSamples{7, {sample}}});
   OtherProgram(file).run(
-      "DROP TABLE message; ALTER TABLE sample DROP COLUMN requests; ALTER TABLE sample DROP COLUMN signatures; "
+      "DROP TABLE message; DROP TABLE alarm; ALTER TABLE sample DROP COLUMN requests; ALTER TABLE sample DROP COLUMN "
+      "signatures; "
       "ALTER TABLE before DROP COLUMN requests; ALTER TABLE ordinary DROP COLUMN requests; PRAGMA user_version=2");
   const StoredState state = loaded();
   EXPECT_THAT(state.samples.at(7), ElementsAre(sample));
   EXPECT_THAT(state.messages, ::testing::IsEmpty());
   EXPECT_THAT(OtherProgram(file).run("PRAGMA user_version"), ElementsAre("3"));
+}
+
+TEST_F(StateDbTest, an_alarm_stands_until_it_is_ended) {
+  const rollout::Alarm alarm{.deployment = 7, .release = 3, .text = kOddBytes};
+  commit({StoreAlarm{"shop", alarm}, StoreAlarm{"blog", alarm}});
+  commit({StoreAlarm{"blog", {}}});
+  EXPECT_EQ(loaded().alarms, (std::map<ApplicationName, rollout::Alarm>{{"shop", alarm}}));
 }
 
 TEST_F(StateDbTest, messages_come_back_the_newest_first) {

@@ -75,6 +75,11 @@ void MemoryStore::apply(const controller::StoreSamples& row) {
   for (const fleet::Sample& sample : row.samples) samples_[row.deployment][{sample.second, sample.host}] = sample;
 }
 
+void MemoryStore::apply(const controller::StoreAlarm& row) {
+  alarms_.erase(row.application);
+  if (!row.alarm.text.empty()) alarms_[row.application] = row.alarm;
+}
+
 void MemoryStore::apply(const controller::StoreMessage& row) {
   messages_[{row.application, row.id}] = row;
 }
@@ -85,6 +90,7 @@ controller::StoredState MemoryStore::load() const {
   state.releases = releases_;
   state.wanted = wanted_;
   state.bursts = bursts_;
+  state.alarms = alarms_;
   for (const auto& [key, row] : messages_) state.messages.push_back(row);
   for (const auto& [id, rollout] : deployments_) {
     state.newest_deployment = id;

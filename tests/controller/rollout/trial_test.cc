@@ -207,12 +207,19 @@ TEST(AfterRelease, a_fleet_that_gets_worse_raises_an_alarm_and_loses_its_trust) 
   ASSERT_EQ(fleet.last().ending, Ending::released);
   ASSERT_TRUE(fleet.state.watches.contains(kShop));
   for (int i = 0; i < 40; ++i) fleet.second(Fleet::usual);
-  EXPECT_EQ(fleet.state.watches.at(kShop).alarm, "");
+  EXPECT_FALSE(fleet.state.alarms.contains(kShop));
+  fleet.add_release(3, Trust::untried);
   for (int i = 0; i < 90; ++i) fleet.second([](std::size_t, std::int64_t) { return 12U; });
-  EXPECT_NE(fleet.state.watches.at(kShop).alarm.find("serin rollback"), std::string::npos);
+  EXPECT_NE(fleet.state.alarms.at(kShop).text.find("serin rollback"), std::string::npos);
   EXPECT_EQ(fleet.state.releases[kShop][2].trust, Trust::forced);
+  Turn turn = fleet.deploy(3);
+  EXPECT_TRUE(fleet.state.alarms.contains(kShop)) << "the fleet still runs what it is about";
+  turn = controller::Turn{};
+  move_rollout(fleet.state, kShop, AbortAsked{"alice"}, fleet.now, turn);
+  fleet.obey(turn);
+  EXPECT_TRUE(fleet.state.alarms.contains(kShop)) << "the next release was taken back";
   fleet.obey(fleet.deploy(1, true));
-  EXPECT_FALSE(fleet.state.watches.contains(kShop) && !fleet.state.watches.at(kShop).alarm.empty());
+  EXPECT_FALSE(fleet.state.alarms.contains(kShop));
 }
 
 TEST(AfterRelease, can_take_the_release_back_by_itself) {
