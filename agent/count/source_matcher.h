@@ -33,7 +33,8 @@ class TextState {
  private:
   friend class SourceMatcher;
   struct Parts;
-  std::unique_ptr<Parts> parts_;
+  Parts& parts();
+  std::unique_ptr<Parts> parts_;  ///< none: nothing is pending
 };
 
 /// Counts what the text of one source says: lines or requests, events that are errors, and their messages. Whatever the
@@ -64,6 +65,8 @@ class SourceMatcher {
 
   /// The rules of this source, in the order of Findings::by_rule.
   [[nodiscard]] const std::vector<std::string>& rule_names() const;
+  /// Those that run their expression on every line, because it names no three bytes that must be there.
+  [[nodiscard]] const std::vector<std::string>& slow_rules() const;
 
  private:
   struct Parts;
