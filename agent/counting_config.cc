@@ -202,6 +202,40 @@ void check_counting(const Setting& table, const ApplicationSettings& application
   }
 }
 
+Result<AgentSettings> parse_rules_file(std::string_view toml, const std::string& file) {
+  auto table = settings::parse_toml(toml, file);
+  if (!table) return std::unexpected(table.error());
+  const bool is_agents = std::ranges::any_of(
+      *table, [](const auto& entry) { return entry.key == "application" || entry.key == "controller"; });
+  if (is_agents) return parse_agent_settings(toml, file);
+  const settings::Value value{.line = 1, .data = std::move(*table)};
+  std::vector<std::string> known = {"rule"};
+  for (const auto& key : kSourceKeys) known.emplace_back(key.name);
+  for (const auto& key : kRuleKeys) known.push_back(fmt::format("rule[].{}", key.name));
+  settings::Mistakes mistakes(file, known);
+  const Setting top(value, mistakes);
+  ApplicationSettings application{.name = "log"};
+  SourceSettings source;
+  std::vector<std::string_view> names = {"rule"};
+  if (const auto rules = top.at("rule", "[[rule]]")) read_rules(*rules, application);
+  for (const auto& key : kSourceKeys) {
+    if (key.name == "path") continue;
+    names.push_back(key.name);
+    if (const auto setting = top.at(key.name, key.example)) key.read(*setting, source);
+  }
+  top.refuse_unknown(names);
+  check_rule_names(top, source, application);
+  if (application.rules.empty() && source.preset.empty()) {
+    top.refuse_keys({"rule"}, "is missing: no line would count as an error",
+                    "add [[rule]] with name and match, or preset");
+  }
+  if (!mistakes.empty()) return std::unexpected(mistakes.error());
+  application.sources.push_back(std::move(source));
+  AgentSettings agent;
+  agent.applications.emplace(application.name, std::move(application));
+  return agent;
+}
+
 std::vector<std::string_view> source_keys() {
   std::vector<std::string_view> names;
   for (const auto& key : kSourceKeys) names.push_back(key.name);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -16,6 +17,10 @@ void read_sources(const settings::Setting& setting, ApplicationSettings& to);
 
 /// After both: that sources and rules fit together. `table` is the application's.
 void check_counting(const settings::Setting& table, const ApplicationSettings& application);
+
+/// What `serin-agent count` counts by: agent.toml, or a file that is about one log only, with a source's keys at the
+/// top (but no path) and its rules as [[rule]]. The latter becomes one application with one source that has no path.
+Result<AgentSettings> parse_rules_file(std::string_view toml, const std::string& file);
 
 std::vector<std::string_view> source_keys();
 std::vector<std::string_view> rule_keys();

@@ -1,5 +1,6 @@
 #include "agent/count/source_matcher.h"
 
+#include <fmt/format.h>
 #include <re2/re2.h>
 
 #include <algorithm>
@@ -326,6 +327,23 @@ const std::vector<std::string>& SourceMatcher::rule_names() const {
 
 const std::vector<std::string>& SourceMatcher::slow_rules() const {
   return parts_->slow_names;
+}
+
+std::vector<std::string> slow_rules_of(const agent::ApplicationSettings& application) {
+  std::set<std::string> names;
+  for (const auto& source : application.sources) {
+    const auto matcher = SourceMatcher::compile(source, application);
+    if (matcher) names.insert(matcher->slow_rules().begin(), matcher->slow_rules().end());
+  }
+  std::vector<std::string> lines;
+  lines.reserve(names.size());
+  for (const auto& name : names) {
+    lines.push_back(
+        fmt::format("application {}: rule {} is slow: it names no three bytes that its lines must hold, so "
+                    "every line is matched (give some with must =)",
+                    application.name, name));
+  }
+  return lines;
 }
 
 }  // namespace serin::count

@@ -74,4 +74,7 @@ class SourceMatcher {
   std::unique_ptr<Parts> parts_;
 };
 
+/// One line for each slow rule of the application's sources, with the remedy.
+std::vector<std::string> slow_rules_of(const agent::ApplicationSettings& application);
+
 }  // namespace serin::count
