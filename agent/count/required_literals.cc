@@ -1,113 +1,16 @@
 #include "agent/count/required_literals.h"
 
 #include <algorithm>
-#include <array>
-#include <cmath>
-#include <cstdint>
 #include <optional>
-#include <set>
 #include <utility>
+
+#include "agent/count/literal_sets.h"
 
 namespace serin::count {
 namespace {
 
-using Texts = std::set<std::string>;
-
-constexpr std::size_t kTextsMax = 32;
-constexpr std::size_t kTextBytesMax = 64;
 constexpr std::size_t kClassMax = 4;  ///< a class of more characters stands for any
 constexpr int kDepthMax = 100;
-
-/// What part of an expression fits.
-struct Node {
-  std::optional<Texts> whole;  ///< exactly these
-  Texts part;                  ///< or what holds one of these; empty: nothing is known
-  bool asserts = false;        ///< only in some places, which the texts do not tell
-};
-
-Node anything() {
-  return {};
-}
-Node texts(Texts all) {
-  return {.whole = std::move(all)};
-}
-Node assertion() {
-  return {.whole = Texts{""}, .asserts = true};
-}
-
-double rarity_of(const Texts& all) {
-  if (all.empty()) return -1;
-  double often = 0;
-  for (const auto& text : all) {
-    if (text.size() < kLiteralBytesMin) return -1;
-    often += std::exp2(-rarity(text));
-  }
-  return -std::log2(often);
-}
-
-const Texts& rarer(const Texts& one, const Texts& other) {
-  return rarity_of(other) > rarity_of(one) ? other : one;
-}
-
-/// What every text of the node holds.
-Texts held(const Node& node) {
-  return node.whole && rarity_of(*node.whole) > rarity_of(node.part) ? *node.whole : node.part;
-}
-
-std::optional<Texts> product(const Texts& left, const Texts& right) {
-  if (left.size() * right.size() > kTextsMax) return std::nullopt;
-  Texts all;
-  for (const auto& first : left) {
-    for (const auto& second : right) {
-      if (first.size() + second.size() > kTextBytesMax) return std::nullopt;
-      all.insert(first + second);
-    }
-  }
-  return all;
-}
-
-/// Parts one after the other.
-class Sequence {
- public:
-  void add(const Node& node) {
-    asserts_ = asserts_ || node.asserts;
-    best_ = rarer(best_, node.part);
-    auto longer = node.whole ? product(run_, *node.whole) : std::nullopt;
-    if (longer) {
-      run_ = std::move(*longer);
-      return;
-    }
-    best_ = rarer(best_, run_);
-    run_ = node.whole ? *node.whole : Texts{""};
-    broken_ = true;
-  }
-  [[nodiscard]] Node node() const {
-    if (!broken_) return {.whole = run_, .part = best_, .asserts = asserts_};
-    return {.part = rarer(best_, run_), .asserts = asserts_};
-  }
-
- private:
-  Texts run_ = {""};  ///< what the last parts fit exactly
-  Texts best_;
-  bool broken_ = false;  ///< there is more than run_
-  bool asserts_ = false;
-};
-
-Node either(const Node& left, const Node& right) {
-  Node node{.asserts = left.asserts || right.asserts};
-  if (left.whole && right.whole) {
-    Texts all = *left.whole;
-    all.insert(right.whole->begin(), right.whole->end());
-    if (all.size() <= kTextsMax) node.whole = std::move(all);
-  }
-  const auto one = held(left), other = held(right);
-  if (!one.empty() && !other.empty() && rarity_of(one) >= 0 && rarity_of(other) >= 0) {
-    node.part = one;
-    node.part.insert(other.begin(), other.end());
-    if (node.part.size() > 4 * kTextsMax) node.part.clear();
-  }
-  return node;
-}
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -403,38 +306,7 @@ class Reader {
   bool lost_ = false;
 };
 
-/// In bits. Letters as in English words, which logs are full of; upper case and signs are rarer.
-double byte_rarity(char c) {
-  constexpr std::string_view kCommon = "etaoinsrhldcumfpgwybvkxjqz";
-  if (const auto place = kCommon.find(c); place != std::string_view::npos)
-    return 4.0 + 0.2 * static_cast<double>(place);
-  if (c == ' ' || c == '0' || c == '1' || c == '2') return 3.5;
-  if (is_digit(c) || c == '-' || c == ':' || c == '.' || c == '/') return 4.5;
-  if (c == '"' || c == '=' || c == ',' || c == '_') return 6;
-  if (c == '[' || c == ']' || c == '(' || c == ')') return 6.5;
-  return 8;
-}
-
 }  // namespace
-
-std::size_t rarest_window(std::string_view literal) {
-  std::size_t best = 0;
-  double most = -1;
-  for (std::size_t at = 0; at == 0 || at + kWindowBytes <= literal.size(); ++at) {
-    double sum = 0;
-    for (const char c : literal.substr(at, kWindowBytes)) sum += byte_rarity(c);
-    if (sum <= most) continue;
-    most = sum;
-    best = at;
-  }
-  return best;
-}
-
-double rarity(std::string_view literal) {
-  double sum = 0;
-  for (const char c : literal.substr(rarest_window(literal), kWindowBytes)) sum += byte_rarity(c);
-  return sum;
-}
 
 RequiredLiterals required_literals(std::string_view expression) {
   const auto node = Reader(expression).read();
