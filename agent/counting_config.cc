@@ -8,6 +8,7 @@
 
 #include "agent/count/presets.h"
 #include "agent/count/rule_set.h"
+#include "agent/count/source_matcher.h"
 #include "protocol/limits.h"
 #include "protocol/text.h"
 
@@ -199,6 +200,17 @@ void check_counting(const Setting& table, const ApplicationSettings& application
   } else if (has_rules && !has_sources) {
     table.refuse_keys({"rule"}, "has no source: there is nothing to count in",
                       fmt::format("add [[{}.source]] with path", table.key()));
+  }
+  // Each rule is good alone; together they may be too many.
+  for (const auto& source : application.sources) {
+    const auto rules = count::rules_of(source, application);
+    if (rules.size() > limits::kRulesPerSourceMax) continue;
+    if (std::ranges::any_of(rules, [](const auto& rule) { return count::mistake_in(rule).has_value(); })) continue;
+    const auto matcher = count::SourceMatcher::compile(source, application);
+    if (!matcher) {
+      table.refuse_keys({"source"}, printable(matcher.error().text),
+                        "fewer or simpler rules for " + quoted(source.path));
+    }
   }
 }
 

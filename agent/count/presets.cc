@@ -8,6 +8,8 @@ namespace {
 
 using agent::RuleSettings;
 
+// A record begins with its line, or behind the ": " of a syslog line's "name[pid]: ".
+
 /// One PHP error may reach nginx's error log, Apache's, PHP-FPM's and syslog at once: group "php" counts it in one.
 RuleSettings php_fatal() {
   return {.name = "php-fatal", .match = "PHP (?:Fatal|Parse|Recoverable fatal|Core|Compile) error", .group = "php"};
@@ -40,7 +42,7 @@ std::vector<Preset> all_presets() {
       {.name = "java",
        .about = "log4j, logback, java.util.logging in their usual patterns: ERROR, FATAL, SEVERE",
        .rules = {{.name = "java-error", .match = R"((?:^|[\s\[])(?:ERROR|FATAL|SEVERE)(?:[\s\]:]|$))"},
-                 {.name = "java-uncaught", .match = R"(^Exception in thread ")"}}},
+                 {.name = "java-uncaught", .match = R"((?:^|: )Exception in thread ")"}}},
       {.name = "json",
        .about = "one JSON object a line with the level in words, at level, severity or log.level",
        .rules = {json_level("json-level", "level", "message"), json_level("json-severity", "severity", "message"),
@@ -52,7 +54,7 @@ std::vector<Preset> all_presets() {
                  {.name = "mediawiki-exception",
                   .match = R"(\[[0-9a-zA-Z@_-]{8,36}\] .*(?:Exception|Error) from line \d)",
                   .must = " from line "},
-                 {.name = "mediawiki-error", .match = R"(^\[(?:error|critical|alert|emergency)\])"},
+                 {.name = "mediawiki-error", .match = R"((?:^|: )\[(?:error|critical|alert|emergency)\])"},
                  {.name = "mediawiki-query", .match = "Error \\d+: .*Function: |Error \\d+ from "}}},
       {.name = "mongodb",
        .about = "MongoDB's log since 4.4: one JSON object a line, severities E and F",
@@ -60,13 +62,14 @@ std::vector<Preset> all_presets() {
        .multiline = false},
       {.name = "nginx",
        .about = "nginx's error log: error, crit, alert, emerg, but not files that do not exist",
-       .rules = {{.name = "nginx-php",
-                  .match =
-                      R"((?:FastCGI sent in stderr: "|^PHP message: ).*PHP (?:Fatal|Parse|Recoverable fatal) error)",
-                  .group = "php"},
-                 {.name = "nginx-error",
-                  .match = R"(^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[(?:error|crit|alert|emerg)\])",
-                  .unless = R"(\(2: No such file or directory\)|FastCGI sent in stderr: "(?:PHP message: )?PHP )"}}},
+       .rules =
+           {{.name = "nginx-php",
+             .match =
+                 R"((?:FastCGI sent in stderr: "|(?:^|: )PHP message: ).*PHP (?:Fatal|Parse|Recoverable fatal) error)",
+             .group = "php"},
+            {.name = "nginx-error",
+             .match = R"((?:^|: )\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[(?:error|crit|alert|emerg)\])",
+             .unless = R"(\(2: No such file or directory\)|FastCGI sent in stderr: "(?:PHP message: )?PHP )"}}},
       {.name = "nginx-access",
        .about = "nginx's access log, combined: requests, and answers of 500 and above",
        .rules = {http_5xx()},
@@ -75,11 +78,11 @@ std::vector<Preset> all_presets() {
       {.name = "php-fpm",
        .about = "PHP's error_log and PHP-FPM's log: fatal and parse errors, children that crash",
        .rules = {php_fatal(),
-                 {.name = "fpm-alert", .match = R"(^\[[^\]]{20,40}\] (?:ERROR|ALERT): )"},
+                 {.name = "fpm-alert", .match = R"((?:^|: )\[[^\]]{20,40}\] (?:ERROR|ALERT): )"},
                  {.name = "fpm-crash", .match = R"(child \d+ exited on signal \d+)"}}},
       {.name = "python",
        .about = "the logging module's usual patterns and tracebacks",
-       .rules = {{.name = "python-traceback", .match = R"(^Traceback \(most recent call last\):)"},
+       .rules = {{.name = "python-traceback", .match = R"((?:^|: )Traceback \(most recent call last\):)"},
                  {.name = "python-error", .match = R"((?:^|[\s\[:])(?:ERROR|CRITICAL)(?:[\s\]:]|$))"}}},
       {.name = "syslog",
        .about =

@@ -15,8 +15,6 @@
 namespace serin::count {
 namespace {
 
-/// For the programs and automata of one source's rules: half for the automaton of all, the rest for each.
-constexpr std::int64_t kMemoryMax = 4 << 20;
 /// Below this RE2 refuses ordinary rules.
 constexpr std::int64_t kRuleMemoryMin = 64 << 10;
 /// So many rules are asked for a line one by one; more at once, by the automaton of all.
@@ -57,7 +55,7 @@ std::optional<RuleMistake> mistake_in_expression(std::string key, const std::str
                        .wrong = fmt::format("{}: an expression of {} bytes", key, expression.size()),
                        .remedy = fmt::format("at most {}: make several rules of it", limits::kRuleBytesMax)};
   }
-  const RE2 re2(expression, options(kMemoryMax / 4));
+  const RE2 re2(expression, options(RuleSet::kMemoryMax / 4));
   if (re2.ok()) return std::nullopt;
   return mistake_of(re2, std::move(key), expression);
 }
@@ -172,15 +170,16 @@ RuleSet::RuleSet(RuleSet&&) noexcept = default;
 RuleSet& RuleSet::operator=(RuleSet&&) noexcept = default;
 RuleSet::~RuleSet() = default;
 
-Result<RuleSet> RuleSet::compile(const std::vector<agent::RuleSettings>& rules) {
+Result<RuleSet> RuleSet::compile(const std::vector<agent::RuleSettings>& rules, std::int64_t memory_max) {
   if (rules.size() > limits::kRulesPerSourceMax) {
     return failure(ErrorKind::invalid,
                    fmt::format("{} rules for one source (at most {})", rules.size(), limits::kRulesPerSourceMax));
   }
   auto parts = std::make_unique<Parts>();
   const auto expressions = std::max<std::int64_t>(1, 2 * static_cast<std::int64_t>(rules.size()));
-  const auto share = std::max(kRuleMemoryMin, kMemoryMax / 2 / expressions);
-  parts->all = std::make_unique<RE2::Set>(options(kMemoryMax / 2), RE2::UNANCHORED);
+  // Half for the automaton of all, the rest for each.
+  const auto share = std::max(kRuleMemoryMin, memory_max / 2 / expressions);
+  parts->all = std::make_unique<RE2::Set>(options(memory_max / 2), RE2::UNANCHORED);
   for (const auto& rule : rules) {
     if (const auto mistake = mistake_in(rule)) {
       return failure(ErrorKind::invalid, mistake->wrong);

@@ -46,8 +46,11 @@ struct LineVerdict {
 /// Writes nothing to stderr. Pure; single-threaded.
 class RuleSet {
  public:
-  /// `invalid`: a rule that cannot be; the text names it. At most limits::kRulesPerSourceMax.
-  static Result<RuleSet> compile(const std::vector<agent::RuleSettings>& rules);
+  /// For the programs and automata of all rules of an application: its sources share it.
+  static constexpr std::int64_t kMemoryMax = 4 << 20;
+  /// `invalid`: a rule that cannot be; the text names it. At most limits::kRulesPerSourceMax. `memory_max`: bytes for
+  /// all of them, as far as a rule can do with its share.
+  static Result<RuleSet> compile(const std::vector<agent::RuleSettings>& rules, std::int64_t memory_max = kMemoryMax);
   RuleSet(RuleSet&&) noexcept;
   RuleSet& operator=(RuleSet&&) noexcept;
   ~RuleSet();

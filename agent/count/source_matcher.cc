@@ -26,6 +26,7 @@ constexpr std::size_t kPartBytes = limits::kLineBytesMatched / 2;
 /// One byte more than is matched: a line that fits but for its CR is not a long one.
 constexpr std::size_t kPendingKept = limits::kLineBytesMatched + 1;
 constexpr std::int64_t kRecordStartMemory = 256 << 10;
+constexpr std::int64_t kMemoryMin = 512 << 10;  ///< for the rules of one source of very many
 
 std::string_view without_return(std::string_view line) {
   if (line.ends_with('\r')) line.remove_suffix(1);
@@ -243,7 +244,8 @@ SourceMatcher::~SourceMatcher() = default;
 Result<SourceMatcher> SourceMatcher::compile(const agent::SourceSettings& source,
                                              const agent::ApplicationSettings& application) {
   const auto settings = rules_of(source, application);
-  auto rules = RuleSet::compile(settings);
+  const auto sources = std::max<std::int64_t>(1, static_cast<std::int64_t>(application.sources.size()));
+  auto rules = RuleSet::compile(settings, std::max(kMemoryMin, RuleSet::kMemoryMax / sources));
   if (!rules) return std::unexpected(rules.error());
   Prefilter prefilter(rules->literals());
   auto parts = std::make_unique<Parts>(Parts{.rules = std::move(*rules), .prefilter = std::move(prefilter)});

@@ -29,6 +29,33 @@ TEST(SourceMatcher, a_return_before_the_newline_is_no_part_of_the_line) {
   EXPECT_EQ(count_in_any_steps(matcher, "done\r\ndone\ndone\r\r\ndone \r\n").found.errors, 2U);
 }
 
+TEST(SourceMatcher, a_last_line_without_its_newline_counts_once_when_the_file_has_ended) {
+  const auto matcher = matcher_for(kPlain, {text_rule("error", "ERROR")});
+  EXPECT_EQ(count_in_any_steps(matcher, "a\nan ERROR").found, (Findings{.lines = 2, .errors = 1, .by_rule = {1}}));
+  EXPECT_EQ(count_in_any_steps(matcher, "a\nan ERROR\n").found, (Findings{.lines = 2, .errors = 1, .by_rule = {1}}));
+  EXPECT_EQ(count_in_any_steps(matcher, "").found.lines, 0U);
+}
+
+TEST(SourceMatcher, takes_bytes_that_are_no_text_as_they_are) {
+  const auto matcher = matcher_for(kPlain, {text_rule("any", "^.?E.R$"), text_rule("bom", "^\xef\xbb\xbfstart"),
+                                            text_rule("escape", "\x1b\\[31mred")});
+  const std::string text = std::string("\xef\xbb\xbfstart\r\n") + std::string("E\0R\r\n", 5) + "E\xffR\n\xc3" +
+                           "E\x80R\n\x1b[31mred\n\xfe\xff\n\0\n";
+  EXPECT_EQ(count_in_any_steps(matcher, text).found, (Findings{.lines = 6, .errors = 5, .by_rule = {3, 1, 1}}));
+}
+
+TEST(SourceMatcher, many_rules_of_one_line_are_told_apart_as_few_are) {
+  std::vector<agent::RuleSettings> rules;
+  for (int i = 0; i < 64; ++i) rules.push_back(text_rule(std::to_string(i), "x" + std::to_string(i) + "y"));
+  const auto matcher = matcher_for(kPlain, rules);
+  std::string line;
+  for (int i = 63; i > 0; i -= 2) line += "x" + std::to_string(i) + "y ";
+  Findings expected{.lines = 3, .errors = 2, .by_rule = std::vector<std::uint64_t>(64)};
+  for (int i = 1; i < 64; i += 2) expected.by_rule[static_cast<std::size_t>(i)] = 1;
+  expected.by_rule[2] = 1;
+  EXPECT_EQ(count_in_any_steps(matcher, line + "\nx2y\nx64y\n").found, expected);
+}
+
 TEST(SourceMatcher, without_rules_no_line_is_an_error) {
   EXPECT_EQ(count_in_any_steps(matcher_for(kPlain, {}), "ERROR\nx\n"), (Counted{.found = {.lines = 2}}));
 }
