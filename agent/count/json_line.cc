@@ -100,8 +100,8 @@ bool is_key(std::string_view raw, const std::string& key) {
 std::optional<unsigned> hex4(std::string_view text) {
   unsigned value = 0;
   if (text.size() < 4) return std::nullopt;
-  const auto read = std::from_chars(text.data(), text.data() + 4, value, 16);
-  if (read.ptr != text.data() + 4) return std::nullopt;
+  const char* const begin = text.data();
+  if (std::from_chars(begin, begin + 4, value, 16).ptr != begin + 4) return std::nullopt;
   return value;
 }
 
@@ -191,8 +191,9 @@ std::string json_text(std::string_view raw, std::size_t bytes_max) {
 std::optional<double> json_number(const JsonValue& value) {
   if (value.kind != JsonValue::Kind::number && value.kind != JsonValue::Kind::text) return std::nullopt;
   double number = 0;
-  const char* const end = value.raw.data() + value.raw.size();
-  const auto read = std::from_chars(value.raw.data(), end, number);
+  const char* const begin = value.raw.data();
+  const char* const end = begin + value.raw.size();
+  const auto read = std::from_chars(begin, end, number);
   if (read.ec != std::errc{} || read.ptr != end) return std::nullopt;
   return number;
 }

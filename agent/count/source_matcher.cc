@@ -316,7 +316,7 @@ const std::set<std::string>& SourceMatcher::groups() const {
   return parts_->groups;
 }
 
-void SourceMatcher::leave_to_others(std::set<std::string> groups) {
+void SourceMatcher::leave_to_others(const std::set<std::string>& groups) {
   parts_->left = 0;
   for (std::size_t i = 0; i < parts_->group_of.size(); ++i) {
     if (groups.contains(parts_->group_of[i])) parts_->left |= RuleBits{1} << i;

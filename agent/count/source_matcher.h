@@ -61,7 +61,7 @@ class SourceMatcher {
   /// The groups that its rules belong to: of sources that report the same events, one counts them.
   [[nodiscard]] const std::set<std::string>& groups() const;
   /// Another source counts the events of these groups: here their lines are lines only, until told otherwise.
-  void leave_to_others(std::set<std::string> groups);
+  void leave_to_others(const std::set<std::string>& groups);
 
   /// The rules of this source, in the order of Findings::by_rule.
   [[nodiscard]] const std::vector<std::string>& rule_names() const;

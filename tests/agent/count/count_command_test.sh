@@ -1,7 +1,7 @@
 #!/bin/bash
 # `serin-agent count` on files, and beside grep: count_command_test.sh SERIN_AGENT
 set -u
-agent=$1
+agent=$(realpath "$1")
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder" || exit 1
@@ -32,7 +32,7 @@ while ((line < 400)); do
   line=$((line + 1))
   case $((line % 8)) in
     0) printf '[Fri May 01 10:00:%02d 2026] [proxy:error] [pid %d] AH00957: attempt to connect failed\n' $((line % 60)) $line ;;
-    1) printf '10.0.0.%d - - [01/May/2026:10:00:00 +0000] "GET /%d HTTP/1.1" %d 17 "-" "curl"\n' $line $line $((200 + line % 4 * 101)) ;;
+    1) printf '10.0.0.%d - - [01/May/2026:10:00:00 +0000] "GET /%d HTTP/1.1" %d 17 "-" "curl"\n' $line $line $((200 + line / 8 % 4 * 101)) ;;
     2) printf 'May  1 10:00:00 web%d sshd[%d]: Failed password for root from 10.0.0.1 port %d ssh2\r\n' $line $line $line ;;
     3) printf '2026-05-01 10:00:00,%03d INFO dfs.DataNode: Received block blk_%d of size 67108864\n' $line $line ;;
     4) printf '2026-05-01 10:00:00,%03d ERROR dfs.DataNode: IOException: block %d\n' $line $line ;;
@@ -44,12 +44,13 @@ done >sample.log
 printf 'the last line has an ERROR and no end' >>sample.log
 
 for expression in 'ERROR' '(error|crit)\]' '" 50[0-9] ' 'Failed password|ERROR' '^[0-9]{4}-[0-9]+' 'FATAL.*TLB' \
-  '[a-z]+Exception: ' 'of memory' 'no such thing' 'Error$' '.' '^$' 'port [0-9]*5 ssh2' '(Received|Killed) (block|process)'; do
+  '[A-Z]+Exception: ' 'of memory' 'no such thing' 'Error$' '.' '^$' 'port 1[0-9]* ssh2' '(Received|Killed) (block|process)'; do
   rules "$expression"
   # grep does not strip a CR before the newline.
   truth=$(tr -d '\r' <sample.log | LC_ALL=C grep -a -c -E -- "$expression")
   counted=$("$agent" count --rules one.toml --json sample.log 2>/dev/null | errors)
   [ "$counted" = "$truth" ] || complain "'$expression': $counted instead of $truth"
+  [ "$truth" != 0 ] || [ "$expression" = 'no such thing' ] || complain "'$expression' is in no line of the sample"
   # The same in whatever pieces it comes.
   for step in 1 7 4096 1000000; do
     counted=$(dd if=sample.log bs=$step status=none | "$agent" count --rules one.toml --json - 2>/dev/null | errors)
@@ -105,4 +106,8 @@ expect 78 "" "serin-agent count: agent.toml has no application blog (it has shop
   --rules agent.toml --application blog small.log
 "$agent" --config agent.toml --check >out 2>err || complain "--check: $(cat out err)"
 [ ! -s err ] || complain "--check says $(cat err)"
+printf "[[application.shop.rule]]\nname = \"any\"\nmatch = 'a.*z'\n" >>agent.toml
+sed -i 's/"nginx"/"nginx"\nrules = ["any"]/' agent.toml
+"$agent" --config agent.toml --check >out 2>err || complain "--check: $(cat out err)"
+grep -q '^agent.toml: application shop: rule any is slow: ' err || complain "--check says nothing of a slow rule: $(cat err)"
 exit "$failures"
