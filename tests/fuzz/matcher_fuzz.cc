@@ -210,6 +210,7 @@ Findings count_in_pieces(const SourceMatcher& matcher, std::string_view text, Ra
 
 void compare_ways(const std::vector<RuleSettings>& rules, std::string_view text) {
   std::vector<RuleLiteral> literals;
+  literals.reserve(rules.size());
   for (std::size_t i = 0; i < rules.size(); ++i) literals.push_back({rules[i].match.substr(0, 6), RuleBits{1} << i});
   std::vector<Prefilter::Hit> expected(text.size()), hits(text.size());
   const auto scalar = Prefilter(literals, Prefilter::Way::scalar).find(text, 0, expected);

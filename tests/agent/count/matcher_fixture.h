@@ -16,7 +16,7 @@ inline agent::RuleSettings text_rule(std::string name, std::string match, std::s
   return {.name = std::move(name), .match = std::move(match), .unless = std::move(unless)};
 }
 
-inline SourceMatcher matcher_for(agent::SourceSettings source, std::vector<agent::RuleSettings> rules) {
+inline SourceMatcher matcher_for(const agent::SourceSettings& source, std::vector<agent::RuleSettings> rules) {
   agent::ApplicationSettings application;
   application.rules = std::move(rules);
   auto matcher = SourceMatcher::compile(source, application);
