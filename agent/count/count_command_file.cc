@@ -27,8 +27,9 @@ constexpr int kBadConfiguration = 78;
 constexpr std::size_t kReadBytes = 256U << 10;
 /// Between reads: the table of messages forgets the rarest when it is full.
 constexpr std::size_t kBytesBetweenSums = 4U << 20;
-/// Nothing here depends on time; a log's events are as close together as its lines.
-constexpr SteadyTime kNow{std::chrono::hours{1}};
+/// The table of messages takes so many new ones in a minute. Time passes here with the bytes that are read, and only
+/// while no event is open: how long those are open for must not depend on it.
+constexpr auto kBetweenSums = std::chrono::minutes{1};
 
 std::string known_names(const auto& map) {
   std::string names;
@@ -91,18 +92,26 @@ Result<void> count_log(const std::string& log, const SourceMatcher& matcher, Cou
   TextState text;
   Findings found;
   std::size_t since_sums = 0;
+  SteadyTime now{std::chrono::hours{1}};
+  bool minute_is_over = false;
   while (true) {
     const auto got = ::read(fd, buffer.get(), kReadBytes);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return failed(errno);
     if (got == 0) break;
-    matcher.take(text, {buffer.get(), static_cast<std::size_t>(got)}, kNow, found, signatures);
+    matcher.take(text, {buffer.get(), static_cast<std::size_t>(got)}, now, found, signatures);
     since_sums += static_cast<std::size_t>(got);
-    if (since_sums < kBytesBetweenSums) continue;
-    summary.add(matcher, std::exchange(found, {}), signatures);
-    since_sums = 0;
+    if (since_sums >= kBytesBetweenSums) {
+      summary.add(matcher, std::exchange(found, {}), signatures);
+      since_sums = 0;
+      minute_is_over = true;
+    }
+    if (minute_is_over && text.saved().empty()) {
+      now += kBetweenSums;
+      minute_is_over = false;
+    }
   }
-  matcher.finish(text, kNow, found, signatures);
+  matcher.finish(text, now, found, signatures);
   summary.add(matcher, found, signatures);
   return {};
 }

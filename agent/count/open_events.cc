@@ -33,13 +33,13 @@ std::optional<std::string_view> take_field(std::string_view& from) {
 
 }  // namespace
 
-void OpenEvents::close(const Event& event, SteadyTime now, SignatureTable& signatures) {
+void OpenEvents::close(const Event& event, const MessageSink& messages) {
   if (event.rule.empty()) return;
-  if (event.name.empty()) return signatures.add(event.rule, event.text, now);
-  signatures.add(event.rule, event.text + "\n" + event.name, now);
+  if (event.name.empty()) return messages.add(event.rule, event.text);
+  messages.add(event.rule, event.text + "\n" + event.name);
 }
 
-bool OpenEvents::take(std::string_view line, const re2::RE2* record_start, SteadyTime now, SignatureTable& signatures) {
+bool OpenEvents::take(std::string_view line, const re2::RE2* record_start, const MessageSink& messages) {
   const auto said = split_process(line);
   bool belongs = false;
   for (auto event = events_.begin(); event != events_.end();) {
@@ -62,12 +62,12 @@ bool OpenEvents::take(std::string_view line, const re2::RE2* record_start, Stead
         if (next->names_it) event->name = said.content.substr(0, limits::kEventBytesKept / 2);
         event->shape = next->shape;
         event->lines_apart = 0;
-        event->last = now;
+        event->last = messages.now;
         event->undated = false;
       }
     }
     if (over) {
-      close(*event, now, signatures);
+      close(*event, messages);
       event = events_.erase(event);
     } else {
       ++event;
@@ -76,9 +76,9 @@ bool OpenEvents::take(std::string_view line, const re2::RE2* record_start, Stead
   return belongs;
 }
 
-void OpenEvents::begin(std::string_view line, std::string_view rule, SteadyTime now, SignatureTable& signatures) {
+void OpenEvents::begin(std::string_view line, std::string_view rule, const MessageSink& messages) {
   if (events_.size() == kOpenMax) {
-    close(events_.front(), now, signatures);
+    close(events_.front(), messages);
     events_.erase(events_.begin());
   }
   const auto said = split_process(line);
@@ -87,23 +87,23 @@ void OpenEvents::begin(std::string_view line, std::string_view rule, SteadyTime 
   event.rule = rule;
   event.text = line.substr(0, limits::kEventBytesKept / 2);
   event.shape = shape_of_first(said.content);
-  event.last = now;
+  event.last = messages.now;
 }
 
-void OpenEvents::close_old(SteadyTime now, SignatureTable& signatures) {
+void OpenEvents::close_old(const MessageSink& messages) {
   std::erase_if(events_, [&](Event& event) {
     if (event.undated) {
       event.undated = false;
-      event.last = now;
+      event.last = messages.now;
     }
-    if (now - event.last < kOpenFor) return false;
-    close(event, now, signatures);
+    if (messages.now - event.last < kOpenFor) return false;
+    close(event, messages);
     return true;
   });
 }
 
-void OpenEvents::close_all(SteadyTime now, SignatureTable& signatures) {
-  for (const auto& event : events_) close(event, now, signatures);
+void OpenEvents::close_all(const MessageSink& messages) {
+  for (const auto& event : events_) close(event, messages);
   events_.clear();
 }
 

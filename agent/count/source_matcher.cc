@@ -135,9 +135,8 @@ struct SourceMatcher::Parts {
   /// One call of take() or finish().
   struct Run {
     TextState& text;
-    SteadyTime now;
     Findings& found;
-    SignatureTable& signatures;
+    MessageSink messages;
     [[nodiscard]] bool has_events() const { return text.parts_ && !text.parts_->events.empty(); }
   };
 
@@ -153,7 +152,7 @@ struct SourceMatcher::Parts {
 /// A line without its newline and CR.
 void SourceMatcher::Parts::line(Run& run, std::string_view line, RuleBits hits) const {
   line = line.substr(0, limits::kLineBytesMatched);
-  if (run.has_events() && run.text.parts_->events.take(line, record_start.get(), run.now, run.signatures)) {
+  if (run.has_events() && run.text.parts_->events.take(line, record_start.get(), run.messages)) {
     return;
   }
   if (hits == 0 && rules.every_line() == 0) return;
@@ -171,9 +170,9 @@ void SourceMatcher::Parts::event(Run& run, std::string_view line, const LineVerd
   const std::string_view rule =
       counted == 0 ? std::string_view() : names[static_cast<std::size_t>(std::countr_zero(counted))];
   if (multiline && !verdict.json) {
-    run.text.parts().events.begin(line, rule, run.now, run.signatures);
+    run.text.parts().events.begin(line, rule, run.messages);
   } else if (counted != 0) {
-    run.signatures.add(rule, verdict.message.substr(0, limits::kEventBytesKept), run.now);
+    run.messages.add(rule, verdict.message.substr(0, limits::kEventBytesKept));
   }
 }
 
@@ -273,9 +272,9 @@ Result<SourceMatcher> SourceMatcher::compile(const agent::SourceSettings& source
 
 void SourceMatcher::take(TextState& text, std::string_view bytes, SteadyTime now, Findings& found,
                          SignatureTable& signatures) const {
-  Parts::Run run{.text = text, .now = now, .found = found, .signatures = signatures};
+  Parts::Run run{.text = text, .found = found, .messages = {.signatures = signatures, .now = now}};
   found.by_rule.resize(std::max(found.by_rule.size(), parts_->names.size()));
-  if (run.has_events()) text.parts_->events.close_old(now, signatures);
+  if (run.has_events()) text.parts_->events.close_old(run.messages);
   if (text.parts_ && (text.parts_->skipping || text.parts_->pending_bytes > 0)) {
     const auto end = line_end(bytes, 0);
     if (!text.parts_->skipping) text.parts_->keep(bytes.substr(0, end));
@@ -292,16 +291,16 @@ void SourceMatcher::take(TextState& text, std::string_view bytes, SteadyTime now
 
 void SourceMatcher::finish(TextState& text, SteadyTime now, Findings& found, SignatureTable& signatures) const {
   if (!text.parts_) return;
-  Parts::Run run{.text = text, .now = now, .found = found, .signatures = signatures};
+  Parts::Run run{.text = text, .found = found, .messages = {.signatures = signatures, .now = now}};
   found.by_rule.resize(std::max(found.by_rule.size(), parts_->names.size()));
   if (text.parts_->pending_bytes > 0) parts_->pending_line(run, false);
-  text.parts_->events.close_all(now, signatures);
+  text.parts_->events.close_all(run.messages);
   text.parts_.reset();
 }
 
 void SourceMatcher::pause(TextState& text, SteadyTime now, SignatureTable& signatures) const {
   if (!text.parts_) return;
-  text.parts_->events.close_old(now, signatures);
+  text.parts_->events.close_old({.signatures = signatures, .now = now});
   if (text.parts_->idle()) text.parts_.reset();
 }
 

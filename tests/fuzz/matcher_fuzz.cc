@@ -162,7 +162,7 @@ class Reference {
 
   void count_line(std::string_view line) {
     const bool multiline = source_.multiline && !source_.requests;
-    if (multiline && events_.take(line, record_start_.get(), kNow, signatures_)) return;
+    if (multiline && events_.take(line, record_start_.get(), {signatures_, kNow})) return;
     bool any = false, counted = false;
     for (std::size_t i = 0; i < rules_.size(); ++i) {
       if (!fits(line, rules_[i])) continue;
@@ -172,7 +172,7 @@ class Reference {
       ++found_.by_rule[i];
     }
     if (counted) ++found_.errors;
-    if (any && multiline) events_.begin(line, "rule", kNow, signatures_);
+    if (any && multiline) events_.begin(line, "rule", {signatures_, kNow});
   }
 
   SourceSettings source_;

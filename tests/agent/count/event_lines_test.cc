@@ -184,11 +184,11 @@ TEST(EventLines, a_restart_in_an_event_makes_no_new_one) {
 TEST(EventLines, what_was_saved_can_be_any_bytes) {
   OpenEvents events;
   SignatureTable signatures;
-  for (int i = 0; i < 9; ++i) events.begin("a[" + std::to_string(i) + "]:  Error: x", "rule", kNow, signatures);
+  for (int i = 0; i < 9; ++i) events.begin("a[" + std::to_string(i) + "]:  Error: x", "rule", {signatures, kNow});
   const auto saved = events.saved();
   EXPECT_EQ(OpenEvents::restored(saved).saved(), saved);
   for (std::size_t at = 0; at < saved.size(); ++at) {
-    OpenEvents::restored(saved.substr(0, at)).close_all(kNow, signatures);
+    OpenEvents::restored(saved.substr(0, at)).close_all({signatures, kNow});
     for (const int bit : {0, 3, 6}) {
       auto damaged = saved;
       damaged[at] = static_cast<char>(damaged[at] ^ (1 << bit));
