@@ -46,10 +46,7 @@ Node anything() {
   return {};
 }
 Node texts(Texts all) {
-  return {.whole = std::move(all)};
-}
-Node assertion() {
-  return {.whole = Texts{""}, .asserts = true};
+  return {.whole = std::move(all), .part = {}};
 }
 
 double rarity_of(const Texts& all) {
@@ -67,7 +64,7 @@ Texts held(const Node& node) {
 }
 
 Node either(const Node& left, const Node& right) {
-  Node node{.asserts = left.asserts || right.asserts};
+  Node node;
   if (left.whole && right.whole) {
     Texts all = *left.whole;
     all.insert(right.whole->begin(), right.whole->end());
@@ -83,7 +80,6 @@ Node either(const Node& left, const Node& right) {
 }
 
 void Sequence::add(const Node& node) {
-  asserts_ = asserts_ || node.asserts;
   best_ = rarer(best_, node.part);
   auto longer = node.whole ? product(run_, *node.whole) : std::nullopt;
   if (longer) {
@@ -96,8 +92,8 @@ void Sequence::add(const Node& node) {
 }
 
 Node Sequence::node() const {
-  if (!broken_) return {.whole = run_, .part = best_, .asserts = asserts_};
-  return {.part = rarer(best_, run_), .asserts = asserts_};
+  if (!broken_) return {.whole = run_, .part = best_};
+  return {.whole = {}, .part = rarer(best_, run_)};
 }
 
 std::size_t rarest_window(std::string_view literal) {

@@ -11,14 +11,12 @@ using Texts = std::set<std::string>;
 
 /// What part of an expression fits.
 struct Node {
-  std::optional<Texts> whole;  ///< exactly these
+  std::optional<Texts> whole;  ///< exactly these, in some places perhaps only
   Texts part;                  ///< or what holds one of these; empty: nothing is known
-  bool asserts = false;        ///< only in some places, which the texts do not tell
 };
 
 Node anything();
 Node texts(Texts all);
-Node assertion();
 
 /// -1: too short to be looked for, or none.
 double rarity_of(const Texts& all);
@@ -36,7 +34,6 @@ class Sequence {
   Texts run_ = {""};  ///< what the last parts fit exactly
   Texts best_;
   bool broken_ = false;  ///< there is more than run_
-  bool asserts_ = false;
 };
 
 }  // namespace serin::count

@@ -24,72 +24,92 @@ RuleSettings json_level(std::string name, std::string key, std::string message) 
           .message = std::move(message)};
 }
 
-std::vector<Preset> all_presets() {
-  const RuleSettings node{.name = "bunyan", .json = "level", .at_least = 50, .message = "msg"};
-  std::vector<Preset> all = {
+/// Web servers.
+void add_servers(std::vector<Preset>& to) {
+  to.push_back(
       {.name = "apache",
        .about = "error log of the Apache HTTP server",
-       .rules = {php_fatal(), {.name = "apache-error", .match = R"(\[(?:[a-z_0-9]+:)?(?:error|crit|alert|emerg)\])"}}},
+       .rules = {php_fatal(), {.name = "apache-error", .match = R"(\[(?:[a-z_0-9]+:)?(?:error|crit|alert|emerg)\])"}}});
+  to.push_back(
       {.name = "apache-access",
        .about = "access log of the Apache HTTP server, common or combined: requests, and answers of 500 and above",
        .rules = {http_5xx()},
        .requests = true,
-       .multiline = false},
-      {.name = "bunyan",
-       .about = "one JSON object a line with a numeric level, as bunyan and pino write: 50 and above",
-       .rules = {node},
-       .multiline = false},
-      {.name = "java",
-       .about = "log4j, logback, java.util.logging in their usual patterns: ERROR, FATAL, SEVERE",
-       .rules = {{.name = "java-error", .match = R"((?:^|[\s\[])(?:ERROR|FATAL|SEVERE)(?:[\s\]:]|$))"},
-                 {.name = "java-uncaught", .match = R"((?:^|: )Exception in thread ")"}}},
-      {.name = "json",
-       .about = "one JSON object a line with the level in words, at level, severity or log.level",
-       .rules = {json_level("json-level", "level", "message"), json_level("json-severity", "severity", "message"),
-                 json_level("json-log-level", "log.level", "message"), json_level("json-lvl", "lvl", "msg")},
-       .multiline = false},
-      {.name = "mediawiki",
-       .about = "MediaWiki's debug log groups: exception.log, error.log, fatal.log, DBQuery.log",
-       .rules = {php_fatal(),
-                 {.name = "mediawiki-exception",
-                  .match = R"(\[[0-9a-zA-Z@_-]{8,36}\] .*(?:Exception|Error) from line \d)",
-                  .must = " from line "},
-                 {.name = "mediawiki-error", .match = R"((?:^|: )\[(?:error|critical|alert|emergency)\])"},
-                 {.name = "mediawiki-query", .match = "Error \\d+: .*Function: |Error \\d+ from "}}},
-      {.name = "mongodb",
-       .about = "MongoDB's log since 4.4: one JSON object a line, severities E and F",
-       .rules = {{.name = "mongodb", .json = "s", .values = {"E", "F"}, .message = "msg"}},
-       .multiline = false},
+       .multiline = false});
+  to.push_back(
       {.name = "nginx",
        .about = "nginx's error log: error, crit, alert, emerg, but not files that do not exist",
-       .rules =
-           {{.name = "nginx-php",
-             .match =
-                 R"((?:FastCGI sent in stderr: "|(?:^|: )PHP message: ).*PHP (?:Fatal|Parse|Recoverable fatal) error)",
-             .group = "php"},
-            {.name = "nginx-error",
-             .match = R"((?:^|: )\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[(?:error|crit|alert|emerg)\])",
-             .unless = R"(\(2: No such file or directory\)|FastCGI sent in stderr: "(?:PHP message: )?PHP )"}}},
-      {.name = "nginx-access",
-       .about = "nginx's access log, combined: requests, and answers of 500 and above",
-       .rules = {http_5xx()},
-       .requests = true,
-       .multiline = false},
-      {.name = "php-fpm",
-       .about = "PHP's error_log and PHP-FPM's log: fatal and parse errors, children that crash",
-       .rules = {php_fatal(),
-                 {.name = "fpm-alert", .match = R"((?:^|: )\[[^\]]{20,40}\] (?:ERROR|ALERT): )"},
-                 {.name = "fpm-crash", .match = R"(child \d+ exited on signal \d+)"}}},
-      {.name = "python",
-       .about = "the logging module's usual patterns and tracebacks",
-       .rules = {{.name = "python-traceback", .match = R"((?:^|: )Traceback \(most recent call last\):)"},
-                 {.name = "python-error", .match = R"((?:^|[\s\[:])(?:ERROR|CRITICAL)(?:[\s\]:]|$))"}}},
+       .rules = {
+           {.name = "nginx-php",
+            .match =
+                R"((?:FastCGI sent in stderr: "|(?:^|: )PHP message: ).*PHP (?:Fatal|Parse|Recoverable fatal) error)",
+            .group = "php"},
+           {.name = "nginx-error",
+            .match = R"((?:^|: )\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[(?:error|crit|alert|emerg)\])",
+            .unless = R"(\(2: No such file or directory\)|FastCGI sent in stderr: "(?:PHP message: )?PHP )"}}});
+  to.push_back({.name = "nginx-access",
+                .about = "nginx's access log, combined: requests, and answers of 500 and above",
+                .rules = {http_5xx()},
+                .requests = true,
+                .multiline = false});
+}
+
+/// Programs and what runs them.
+void add_programs(std::vector<Preset>& to) {
+  to.push_back({.name = "java",
+                .about = "log4j, logback, java.util.logging in their usual patterns: ERROR, FATAL, SEVERE",
+                .rules = {{.name = "java-error", .match = R"((?:^|[\s\[])(?:ERROR|FATAL|SEVERE)(?:[\s\]:]|$))"},
+                          {.name = "java-uncaught", .match = R"((?:^|: )Exception in thread ")"}}});
+  to.push_back({.name = "mediawiki",
+                .about = "MediaWiki's debug log groups: exception.log, error.log, fatal.log, DBQuery.log",
+                .rules = {php_fatal(),
+                          {.name = "mediawiki-exception",
+                           .match = R"(\[[0-9a-zA-Z@_-]{8,36}\] .*(?:Exception|Error) from line \d)",
+                           .must = " from line "},
+                          {.name = "mediawiki-error", .match = R"((?:^|: )\[(?:error|critical|alert|emergency)\])"},
+                          {.name = "mediawiki-query", .match = "Error \\d+: .*Function: |Error \\d+ from "}}});
+  to.push_back({.name = "php-fpm",
+                .about = "PHP's error_log and PHP-FPM's log: fatal and parse errors, children that crash",
+                .rules = {php_fatal(),
+                          {.name = "fpm-alert", .match = R"((?:^|: )\[[^\]]{20,40}\] (?:ERROR|ALERT): )"},
+                          {.name = "fpm-crash", .match = R"(child \d+ exited on signal \d+)"}}});
+  to.push_back({.name = "python",
+                .about = "the logging module's usual patterns and tracebacks",
+                .rules = {{.name = "python-traceback", .match = R"((?:^|: )Traceback \(most recent call last\):)"},
+                          {.name = "python-error", .match = R"((?:^|[\s\[:])(?:ERROR|CRITICAL)(?:[\s\]:]|$))"}}});
+  to.push_back(
       {.name = "syslog",
        .about =
            "lines with <PRI> (the journal's too): err and graver; without: what kernels and daemons say of crashes",
        .rules = {{.name = "syslog-err", .severity = 3U},
-                 {.name = "crash", .match = R"(segfault at |kernel panic|Out of memory: Kill|I/O error, dev )"}}},
-  };
+                 {.name = "crash", .match = R"(segfault at |kernel panic|Out of memory: Kill|I/O error, dev )"}}});
+}
+
+/// One JSON object a line.
+void add_json(std::vector<Preset>& to) {
+  const RuleSettings node{.name = "bunyan", .json = "level", .at_least = 50, .message = "msg"};
+  to.push_back({.name = "bunyan",
+                .about = "one JSON object a line with a numeric level, as bunyan and pino write: 50 and above",
+                .rules = {node},
+                .multiline = false});
+  to.push_back(
+      {.name = "json",
+       .about = "one JSON object a line with the level in words, at level, severity or log.level",
+       .rules = {json_level("json-level", "level", "message"), json_level("json-severity", "severity", "message"),
+                 json_level("json-log-level", "log.level", "message"), json_level("json-lvl", "lvl", "msg")},
+       .multiline = false});
+  to.push_back({.name = "mongodb",
+                .about = "MongoDB's log since 4.4: one JSON object a line, severities E and F",
+                .rules = {{.name = "mongodb", .json = "s", .values = {"E", "F"}, .message = "msg"}},
+                .multiline = false});
+}
+
+std::vector<Preset> all_presets() {
+  std::vector<Preset> all;
+  add_servers(all);
+  add_programs(all);
+  add_json(all);
+  std::ranges::sort(all, {}, &Preset::name);
   return all;
 }
 

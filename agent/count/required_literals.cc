@@ -106,7 +106,7 @@ class Reader {
         return anything();
       case '^':
       case '$':
-        return assertion();
+        return texts({""});
       case '\\':
         return escape();
       case '*':
@@ -187,7 +187,7 @@ class Reader {
       case 'B':
       case 'A':
       case 'z':
-        return assertion();
+        return texts({""});
       case 'x':
         return hexadecimal();
       default:
@@ -233,7 +233,7 @@ class Reader {
       if (c == '\\') {
         const Node one = escape();
         if (lost_) return anything();
-        few = few && one.whole.has_value() && !one.asserts;
+        few = few && one.whole.has_value() && !one.whole->contains("");
         if (few) all.insert(one.whole->begin(), one.whole->end());
       } else {
         const Node one = character(c);
@@ -279,7 +279,7 @@ class Reader {
       if (take("*")) {
         node = anything();
       } else if (take("+")) {
-        node = {.part = held(node), .asserts = node.asserts};
+        node = {.whole = {}, .part = held(node)};
       } else if (take("?")) {
         if (node.whole) node.whole->insert("");
         node.part.clear();
@@ -308,12 +308,12 @@ class Reader {
 
 }  // namespace
 
-RequiredLiterals required_literals(std::string_view expression) {
+std::vector<std::string> required_literals(std::string_view expression) {
   const auto node = Reader(expression).read();
   if (!node) return {};
   const auto best = held(*node);
   if (rarity_of(best) < 0) return {};
-  return {.any_of = {best.begin(), best.end()}, .exact = node->whole && !node->asserts && best == *node->whole};
+  return {best.begin(), best.end()};
 }
 
 }  // namespace serin::count

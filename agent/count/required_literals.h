@@ -6,17 +6,11 @@
 
 namespace serin::count {
 
-/// What is in every text that an expression fits.
-struct RequiredLiterals {
-  std::vector<std::string> any_of;  ///< one of these; ascending; empty: nothing is known
-  bool exact = false;               ///< and a text with one of these fits
-  friend bool operator==(const RequiredLiterals&, const RequiredLiterals&) = default;
-};
-
-/// Of an expression that RE2 takes with its default syntax, in Latin-1. What this reading does not understand it knows
-/// nothing of: a rule gets slower then, never wrong. Case is kept: (?i) gives each spelling, while these are few. Of
-/// several possible sets the rarest in logs is taken. Pure.
-RequiredLiterals required_literals(std::string_view expression);
+/// What is in every text that an expression fits: one of these, ascending; none: nothing is known. Of an expression
+/// that RE2 takes with its default syntax, in Latin-1. What this reading does not understand it knows nothing of: a
+/// rule gets slower then, never wrong. Case is kept: (?i) gives each spelling, while these are few. Of several possible
+/// sets the rarest in logs is taken. Pure.
+std::vector<std::string> required_literals(std::string_view expression);
 
 /// How often such bytes come by in logs, about: the negative binary logarithm, so more is rarer. Of the rarest
 /// `kWindowBytes` in a row.

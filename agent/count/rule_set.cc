@@ -33,6 +33,10 @@ bool found_in(std::string_view line, const RE2& expression) {
   return expression.Match(re2::StringPiece(line.data(), line.size()), 0, line.size(), RE2::UNANCHORED, nullptr, 0);
 }
 
+std::unique_ptr<RE2> compiled(const std::string& expression, std::int64_t memory_max) {
+  return std::make_unique<RE2>(for_re2(expression), options(memory_max));
+}
+
 /// "match = 'a(?!b)', column 2: invalid perl operator: (?!"
 RuleMistake mistake_of(const RE2& re2, std::string key, const std::string& expression) {
   const std::string& arg = re2.error_arg();
@@ -129,6 +133,16 @@ RuleBits bit(std::size_t rule) {
 
 }  // namespace
 
+std::string for_re2(const std::string& expression) {
+  bool high = false;
+  for (std::size_t i = 0; i < expression.size(); ++i) {
+    const char next = i + 1 < expression.size() ? expression[i + 1] : '\0';
+    const bool is_number = expression[i] == '\\' && (next == 'x' || (next >= '0' && next <= '9'));
+    high = high || is_number || static_cast<unsigned char>(expression[i]) >= 0x80;
+  }
+  return (high ? "()" : "") + expression;
+}
+
 struct RuleSet::Parts {
   std::vector<Rule> rules;
   std::vector<std::optional<JsonRule>> json;  ///< by rule
@@ -211,10 +225,10 @@ void RuleSet::Parts::add(const agent::RuleSettings& settings, std::int64_t share
   rule.must = settings.must;
   rule.severity = settings.severity;
   if (!settings.match.empty()) {
-    rule.match = std::make_unique<RE2>(settings.match, options(share));
-    if (all->Add(settings.match, nullptr) >= 0) rule_of_set.push_back(index);
+    rule.match = compiled(settings.match, share);
+    if (all->Add(for_re2(settings.match), nullptr) >= 0) rule_of_set.push_back(index);
   }
-  if (!settings.unless.empty()) rule.unless = std::make_unique<RE2>(settings.unless, options(share));
+  if (!settings.unless.empty()) rule.unless = compiled(settings.unless, share);
   json.emplace_back();
   if (settings.json.empty()) {
     add_literals(settings, index);
@@ -230,7 +244,7 @@ void RuleSet::Parts::add(const agent::RuleSettings& settings, std::int64_t share
 }
 
 void RuleSet::Parts::add_literals(const agent::RuleSettings& settings, std::size_t index) {
-  const auto required = settings.must.empty() ? required_literals(settings.match).any_of : std::vector{settings.must};
+  const auto required = settings.must.empty() ? required_literals(settings.match) : std::vector{settings.must};
   for (const auto& text : required) {
     const auto known = std::ranges::find(literals, text, &RuleLiteral::text);
     if (known == literals.end()) {

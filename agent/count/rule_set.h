@@ -26,6 +26,11 @@ std::optional<RuleMistake> mistake_in(const agent::RuleSettings& rule);
 /// The same for a source's `record_start`.
 std::optional<RuleMistake> mistake_in_record_start(const std::string& expression);
 
+/// The expression as RE2 must be given it. RE2 up to 2022-06-01 (Debian 12) looks for what an expression begins with in
+/// UTF-8 though it reads Latin-1, when it has put that together from alternatives: "é|é?" finds nothing then. An empty
+/// group in front keeps it from looking.
+std::string for_re2(const std::string& expression);
+
 /// Bytes that a line holds when it fits some rules: one of all that a rule has is in each of its lines.
 struct RuleLiteral {
   std::string text;

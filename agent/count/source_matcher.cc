@@ -265,7 +265,7 @@ Result<SourceMatcher> SourceMatcher::compile(const agent::SourceSettings& source
     options.set_log_errors(false);
     options.set_never_capture(true);
     options.set_max_mem(kRecordStartMemory);
-    parts->record_start = std::make_unique<RE2>(source.record_start, options);
+    parts->record_start = std::make_unique<RE2>(for_re2(source.record_start), options);
   }
   return SourceMatcher(std::move(parts));
 }

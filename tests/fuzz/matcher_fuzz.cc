@@ -143,7 +143,7 @@ class Reference {
     RE2::Options options;
     options.set_encoding(RE2::Options::EncodingLatin1);
     options.set_log_errors(false);
-    return std::make_unique<RE2>(text, options);
+    return std::make_unique<RE2>("()" + text, options);  // without what RE2 does for beginnings
   }
   static bool finds(std::string_view line, const RE2& expression) {
     return RE2::PartialMatch(re2::StringPiece(line.data(), line.size()), expression);
@@ -243,9 +243,13 @@ void one_round(Random& random) {
     if (text.empty()) found.by_rule = expected.by_rule;
     if (found != expected) {
       std::string rules;
-      for (const auto& rule : application.rules) rules += fmt::format(" '{}' unless '{}'", rule.match, rule.unless);
-      fuzz::fail(fmt::format("{} errors instead of {}, {} lines instead of {}, rules{}", found.errors, expected.errors,
-                             found.lines, expected.lines, rules),
+      for (std::size_t i = 0; i < application.rules.size(); ++i) {
+        const auto& rule = application.rules[i];
+        rules += fmt::format("\n  {} instead of {}: '{}' unless '{}' must '{}'", found.by_rule[i], expected.by_rule[i],
+                             rule.match, rule.unless, rule.must);
+      }
+      fuzz::fail(fmt::format("{} errors instead of {}, {} lines instead of {}, by rule:{}", found.errors,
+                             expected.errors, found.lines, expected.lines, rules),
                  text);
     }
     compare_ways(application.rules, text);

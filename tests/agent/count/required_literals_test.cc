@@ -11,7 +11,7 @@ namespace {
 using Texts = std::vector<std::string>;
 
 Texts of(std::string_view expression) {
-  return required_literals(expression).any_of;
+  return required_literals(expression);
 }
 
 TEST(RequiredLiterals, are_the_rarest_bytes_that_a_line_must_hold) {
@@ -60,12 +60,6 @@ TEST(RequiredLiterals, say_nothing_of_what_they_do_not_understand) {
                                  R"(abc\y)", "abc[[:nope"}) {
     EXPECT_EQ(of(expression), Texts{}) << expression;
   }
-}
-
-TEST(RequiredLiterals, know_when_they_say_all) {
-  EXPECT_TRUE(required_literals("PHP (?:Fatal|Parse) error").exact);
-  EXPECT_FALSE(required_literals("^PHP").exact);
-  EXPECT_FALSE(required_literals("PHP.*error").exact);
 }
 
 TEST(RequiredLiterals, windows_are_where_the_rarest_bytes_are) {

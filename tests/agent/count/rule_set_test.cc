@@ -70,6 +70,29 @@ TEST(RuleSet, takes_any_bytes) {
   EXPECT_TRUE(is_error(rules, "schl\xc3\xa4gt fehl")) << "the rule's own UTF-8 bytes are found";
 }
 
+TEST(RuleSet, finds_alternatives_that_begin_with_the_same_bytes_beyond_ascii) {
+  for (const char* expression : {"\xc3\xa9|\xc3\xa9?",
+                                 "[\xc3]|\xc3\x9c"
+                                 "ber",
+                                 "(?s:\xc3\xa9"
+                                 "b|\xc3\xa9"
+                                 "c)",
+                                 R"(\xc3|\xc3?x)", R"(\303|\303?x)", "^a \xc3\xa9|^a \xc3\xa9?"}) {
+    const auto rules =
+        rules_of({text_rule("one", expression), text_rule("two", expression), text_rule("three", expression)});
+    EXPECT_TRUE(is_error(rules,
+                         "a \xc3\xa9"
+                         "b",
+                         1))
+        << expression;
+    EXPECT_TRUE(is_error(rules,
+                         "a \xc3\xa9"
+                         "b",
+                         3))
+        << expression;
+  }
+}
+
 TEST(RuleSet, what_is_given_of_match_must_and_syslog_must_all_hold) {
   const auto rules = rules_of({{.name = "all", .match = "dis[ck]", .must = "sda", .severity = 3U}});
   EXPECT_TRUE(is_error(rules, "<11>disk sda"));
