@@ -64,11 +64,46 @@ bool is_nginx(std::string_view content) {
                             [](char f, char c) { return f == 'd' ? is_digit(c) : f == c; });
 }
 
+GoesOn as(const EventShape& event, Phase phase, bool names_it = false) {
+  GoesOn next{.shape = event, .names_it = names_it};
+  next.shape.phase = phase;
+  return next;
+}
+
+/// A line that is indented as the event's first is.
+std::optional<GoesOn> goes_on_at_margin(const EventShape& event, std::string_view text) {
+  if (text.starts_with("Caused by:") || text.starts_with("Suppressed:")) return as(event, Phase::excepted);
+  if (is_frame(text)) return as(event, event.phase == Phase::began ? Phase::frames : event.phase);
+  if (event.from_nginx && text.starts_with("PHP message:")) return as(event, event.phase);
+  const bool is_chain = text.starts_with("During handling of the above exception") ||
+                        text.starts_with("The above exception was the direct cause");
+  if (is_chain && event.phase != Phase::began) return as(event, Phase::chained);
+  if (text.starts_with(kTraceback)) {
+    if (event.phase == Phase::began || event.phase == Phase::chained) return as(event, Phase::traceback);
+    return std::nullopt;
+  }
+  if (event.phase == Phase::traceback && !leading_name(text).empty()) return as(event, Phase::excepted, true);
+  if (event.phase == Phase::began && is_exception(text)) return as(event, Phase::excepted, true);
+  return std::nullopt;
+}
+
+/// "<3>kernel: text": of some the journal knows no number. The name is empty when it is no such line.
+ProcessLine unnumbered(std::string_view line) {
+  if (!line.starts_with('<')) return {};
+  const auto start = line.substr(0, kProcessWithin);
+  const auto begin = start.find('>') + 1;
+  const auto end = start.find(": ");
+  if (begin == 0 || begin > 5 || end == std::string_view::npos || end <= begin) return {};
+  const auto name = line.substr(begin, end - begin);
+  if (!std::ranges::all_of(name, is_name)) return {};
+  return {.process = name, .content = line.substr(end + 2)};
+}
+
 }  // namespace
 
 ProcessLine split_process(std::string_view line) {
   const auto start = line.substr(0, kProcessWithin);
-  const ProcessLine whole{.process = {}, .content = line};
+  if (const auto said = unnumbered(line); !said.process.empty()) return said;
   for (auto end = start.find("]: "); end != std::string_view::npos; end = start.find("]: ", end + 1)) {
     auto open = end;
     while (open > 0 && is_digit(line[open - 1])) --open;
@@ -79,7 +114,7 @@ ProcessLine split_process(std::string_view line) {
     if (name == open - 1 || !apart) continue;
     return {.process = line.substr(name, end + 1 - name), .content = line.substr(end + 3)};
   }
-  return whole;
+  return {.process = {}, .content = line};
 }
 
 EventShape shape_of_first(std::string_view content) {
@@ -94,29 +129,14 @@ EventShape shape_of_first(std::string_view content) {
 }
 
 std::optional<GoesOn> goes_on(const EventShape& event, std::string_view content) {
-  GoesOn same{.shape = event};
-  const auto as = [&](Phase phase, bool names_it = false) {
-    GoesOn next{.shape = event, .names_it = names_it};
-    next.shape.phase = phase;
-    return next;
-  };
   const auto indent = indent_of(content);
-  if (indent == content.size()) return same;
-  if (indent > event.indent) return event.phase == Phase::began ? as(Phase::frames) : same;
+  if (indent == content.size()) return GoesOn{.shape = event};
   const auto text = content.substr(indent);
-  if (text.starts_with("Caused by:") || text.starts_with("Suppressed:")) return as(Phase::excepted);
-  if (is_frame(text)) return event.phase == Phase::began ? as(Phase::frames) : same;
-  if (event.from_nginx && text.starts_with("PHP message:")) return same;
-  const bool is_chain = text.starts_with("During handling of the above exception") ||
-                        text.starts_with("The above exception was the direct cause");
-  if (is_chain && event.phase != Phase::began) return as(Phase::chained);
-  if (text.starts_with(kTraceback)) {
-    if (event.phase == Phase::began || event.phase == Phase::chained) return as(Phase::traceback);
-    return std::nullopt;
-  }
-  if (event.phase == Phase::traceback && !leading_name(text).empty()) return as(Phase::excepted, true);
-  if (event.phase == Phase::began && is_exception(text)) return as(Phase::excepted, true);
-  return std::nullopt;
+  if (indent <= event.indent) return goes_on_at_margin(event, text);
+  // The journal's further lines are indented by a tab, whatever they are.
+  const bool by_tab = indent == event.indent + 1 && content[event.indent] == '\t';
+  if (const auto next = by_tab ? goes_on_at_margin(event, text) : std::nullopt) return next;
+  return as(event, event.phase == Phase::began ? Phase::frames : event.phase);
 }
 
 }  // namespace serin::count

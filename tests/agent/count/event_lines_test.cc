@@ -106,6 +106,21 @@ TEST(EventLines, two_processes_that_write_at_once_are_two_errors) {
                 {"error: May  1 10:00:00 web1 shop[13]: Traceback (most recent call last):\nKeyError: ERROR y", 1}}));
 }
 
+TEST(EventLines, an_entry_of_the_journal_is_one_error_named_by_its_exception) {
+  const std::string prefix = "<3>shop[12]: ";
+  std::string text;
+  for (std::string_view rest = kChainedPython; !rest.empty();) {
+    const auto end = rest.find('\n') + 1;
+    text += prefix + (text.empty() ? "" : "\t") + std::string(rest.substr(0, end));
+    rest.remove_prefix(end);
+  }
+  EXPECT_EQ(count("python", text + prefix + "fine\n"),
+            (Counted{.found = {.lines = 12, .errors = 1, .by_rule = {1, 0}},
+                     .messages = {{"python-traceback: <3>shop[12]: Traceback (most recent call last):\n"
+                                   "\tshop.errors.NoMoney: ERROR 17",
+                                   1}}}));
+}
+
 TEST(EventLines, an_application_that_indents_every_line_has_an_error_in_each) {
   const auto matcher = matcher_for({}, {text_rule("error", "ERROR")});
   EXPECT_EQ(count_in_any_steps(matcher, "  ERROR a\n  ERROR b\n    ERROR of b\n  ERROR c\nERROR d\n").found.errors, 4U);
@@ -201,6 +216,7 @@ TEST(EventLines, what_was_saved_can_be_any_bytes) {
 TEST(ProcessOfALine, is_its_name_and_number_near_the_beginning) {
   EXPECT_EQ(split_process("May  1 10:00:00 web1 shop[312]:   text"), (ProcessLine{"shop[312]", "  text"}));
   EXPECT_EQ(split_process("<3>shop[312]: text"), (ProcessLine{"shop[312]", "text"}));
+  EXPECT_EQ(split_process("<3>kernel: \ttext: x"), (ProcessLine{"kernel", "\ttext: x"}));
   EXPECT_EQ(split_process("2026-05-01T10:00:00+00:00 web1 a/b.c-d[1]: "), (ProcessLine{"a/b.c-d[1]", ""}));
   for (const char* none : {"2026 ERROR [main]: text", "kernel: [12.345]: x", "[12]: x", "a[]: x", "a[12]:x", "",
                            "2026/05/01 10:00:00 [error] 12#12: *7 x", "a [12]: x"}) {

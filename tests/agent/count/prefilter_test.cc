@@ -68,6 +68,7 @@ TEST(Prefilter, every_way_gives_the_hits_of_the_scalar_one) {
   for (int round = 0; round < 400; ++round) {
     std::vector<RuleLiteral> literals;
     const auto count = 1 + random() % (round % 10 == 0 ? 200 : 20);
+    literals.reserve(count);
     for (std::size_t i = 0; i < count; ++i) {
       literals.push_back({.text = random_text(random, 1 + random() % 9), .rules = RuleBits{1} << i % 64});
     }
