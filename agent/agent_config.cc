@@ -3,9 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
-#include "agent/count/line_matcher.h"
+#include "agent/counting_config.h"
 #include "protocol/digest.h"
 #include "protocol/limits.h"
 #include "protocol/settings_reader.h"
@@ -81,80 +80,6 @@ void read_controller(const Setting& setting, AgentSettings& to) {
   to.controller = *endpoint;
 }
 
-constexpr Key<SourceSettings> kSourceKeys[] = {
-    {"path", R"("/var/log/shop/error.log")", [](const Setting& at, SourceSettings& to) { at.read_path(to.path); },
-     true},
-};
-
-void read_rule_name(const Setting& setting, RuleSettings& to) {
-  const auto name = setting.text();
-  if (!name) return;
-  if (!is_plain_name(*name)) setting.refuse(quoted(*name) + " is no rule's name", kNameForm);
-  to.name = *name;
-}
-
-constexpr Key<RuleSettings> kRuleKeys[] = {
-    {"name", R"("php-fatal")", read_rule_name, true},
-    {"match", "'PHP Fatal error'",
-     [](const Setting& at, RuleSettings& to) {
-       const auto match = at.any_text();
-       if (match && match->empty()) at.refuse("\"\" fits every line", "write '.*' if that is meant");
-       if (match) to.match = *match;
-     },
-     true},
-    {"unless", "'healthcheck'",
-     [](const Setting& at, RuleSettings& to) {
-       if (auto unless = at.any_text()) to.unless = std::move(*unless);
-     }},
-};
-
-void read_sources(const Setting& setting, Application& to) {
-  const auto items = setting.items();
-  if (!items) return;
-  if (items->empty()) setting.refuse("is an empty list", "leave it out");
-  for (const Setting& item : *items) {
-    SourceSettings source;
-    read_keys(item, kSourceKeys, source);
-    if (source.path.empty()) continue;
-    const std::string_view folder = std::string_view{source.path}.substr(0, source.path.rfind('/'));
-    if (folder.find_first_of("*?") != std::string_view::npos) {
-      item.refuse_keys({"path"}, quoted(source.path) + " has a pattern in a folder's name",
-                       "* and ? in the last part only, such as \"/var/log/shop/*.log\"");
-    }
-    if (std::ranges::find(to.sources, source) != to.sources.end()) {
-      item.refuse_keys({"path"}, quoted(source.path) + " stands here twice: its errors would count double",
-                       "each file once");
-    }
-    to.sources.push_back(std::move(source));
-  }
-}
-
-/// RE2's own words, for the key that is at fault.
-void compile_rule(const Setting& item, RuleSettings rule) {
-  constexpr std::string_view kSyntax = "see https://github.com/google/re2/wiki/Syntax";
-  if (rule.name.empty()) rule.name = "without a name";
-  const auto match = count::LineMatcher::compile({{.name = rule.name, .match = rule.match}});
-  if (!match) return item.refuse_keys({"match"}, printable(match.error().text), kSyntax);
-  const auto both = count::LineMatcher::compile({rule});
-  if (!both) item.refuse_keys({"unless"}, printable(both.error().text), kSyntax);
-}
-
-void read_rules(const Setting& setting, Application& to) {
-  const auto items = setting.items();
-  if (!items) return;
-  if (items->empty()) setting.refuse("is an empty list", "leave it out");
-  std::set<std::string> names;
-  for (const Setting& item : *items) {
-    RuleSettings rule;
-    read_keys(item, kRuleKeys, rule);
-    if (!rule.name.empty() && !names.insert(rule.name).second) {
-      item.refuse_keys({"name"}, quoted(rule.name) + " is the name of another rule too", "one name for each rule");
-    }
-    compile_rule(item, rule);
-    to.rules.push_back(std::move(rule));
-  }
-}
-
 constexpr Key<Application> kApplicationKeys[] = {
     {"live", R"("/srv/shop/current")", [](const Setting& at, Application& to) { at.read_path(to.live); }, true},
     {"slots_dir", R"("/srv/shop/current.slots")",
@@ -169,20 +94,12 @@ constexpr Key<Application> kApplicationKeys[] = {
      [](const Setting& at, Application& to) { at.read_argv(to.check.argv); }},
     {"check_timeout", R"("30s")",
      [](const Setting& at, Application& to) { at.read_duration(to.check.timeout, 1s, 1h); }},
-    {"source", "[[application.NAME.source]]", read_sources},
     {"rule", "[[application.NAME.rule]]", read_rules},
+    {"source", "[[application.NAME.source]]", read_sources},
 };
 
 void check_application(const Setting& table, Application& application) {
-  const bool has_sources = table.at("source").has_value();
-  const bool has_rules = table.at("rule").has_value();
-  if (has_sources && !has_rules) {
-    table.refuse_keys({"source"}, "has no rule: no line would count as an error",
-                      fmt::format("add [[{}.rule]] with name and match", table.key()));
-  } else if (has_rules && !has_sources) {
-    table.refuse_keys({"rule"}, "has no source: there is nothing to count in",
-                      fmt::format("add [[{}.source]] with path", table.key()));
-  }
+  check_counting(table, application);
   if (application.live.empty()) return;
   if (application.live == "/") {
     table.refuse_keys({"live"}, "\"/\" cannot be a link", "the path of a link that Serin makes");
@@ -270,8 +187,8 @@ std::vector<std::string> known_agent_keys() {
   for (const auto& key : kApplicationKeys) {
     if (key.name != "source" && key.name != "rule") keys.push_back(fmt::format("application.NAME.{}", key.name));
   }
-  for (const auto& key : kSourceKeys) keys.push_back(fmt::format("application.NAME.source[].{}", key.name));
-  for (const auto& key : kRuleKeys) keys.push_back(fmt::format("application.NAME.rule[].{}", key.name));
+  for (const auto name : source_keys()) keys.push_back(fmt::format("application.NAME.source[].{}", name));
+  for (const auto name : rule_keys()) keys.push_back(fmt::format("application.NAME.rule[].{}", name));
   return keys;
 }
 

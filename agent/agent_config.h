@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,17 +13,38 @@
 
 namespace serin::agent {
 
-/// [[application.NAME.rule]]: what counts as an error line. A line that fits several rules is one error.
+/// [[application.NAME.rule]]: what counts as an error. A line that fits several rules is one error. What is given of
+/// `match`, `must` and `syslog` must all hold; `json` stands alone with `values` or `at_least`.
 struct RuleSettings {
   std::string name;
-  std::string match;   ///< RE2 syntax, matched anywhere in the line, bytes as Latin-1
-  std::string unless;  ///< a line that fits this too is no error; empty: none
+  std::string match;                 ///< RE2 syntax, matched anywhere in the line, bytes as Latin-1; empty: none
+  std::string unless;                ///< a line that fits this too is no error; empty: none
+  std::string must;                  ///< the line holds these bytes too; empty: none
+  std::string json;                  ///< a key of the outermost object of a line that is JSON; empty: none
+  std::vector<std::string> values;   ///< its value is one of these, whatever the case
+  std::int64_t at_least = 0;         ///< or a number, or a text of digits, from here on; 0: none
+  std::string message;               ///< the key whose text is the message; empty: the whole line
+  std::optional<unsigned> severity;  ///< `syslog`: the line begins with <PRI>, at least as grave: 0 emerg to 7 debug
+  std::string group;                 ///< rules of one group find the same events in several sources; empty: none
   friend bool operator==(const RuleSettings&, const RuleSettings&) = default;
+};
+
+/// What may be told of a message.
+enum class Samples : std::uint8_t {
+  normalised,  ///< without numbers, names and paths
+  raw,         ///< as it is logged
+  off,         ///< only its id
 };
 
 /// [[application.NAME.source]]: a log file that tells how this application fares.
 struct SourceSettings {
-  std::string path;  ///< absolute
+  std::string path;                ///< absolute
+  std::string preset;              ///< a ready-made rule set, see count/presets.h; empty: none
+  std::vector<std::string> rules;  ///< which of the application's count here; empty: all, with a preset none
+  bool requests = false;           ///< an access log: its lines are requests
+  bool multiline = true;           ///< an event may go on in further lines
+  std::string record_start;        ///< RE2: what a line holds that begins a record; empty: told by its shape
+  Samples samples = Samples::normalised;
   friend bool operator==(const SourceSettings&, const SourceSettings&) = default;
 };
 
@@ -59,7 +81,7 @@ struct AgentSettings {
 };
 
 /// Reads TOML. Errors name `file`, the line, the key, what is wrong and what would be right; all of them, one per line.
-/// Rules are compiled here: one that RE2 cannot take is refused with its name and RE2's reason.
+/// Rules are compiled here: one that RE2 cannot take is refused with its name, the column and RE2's reason.
 Result<AgentSettings> parse_agent_settings(std::string_view toml, const std::string& file);
 
 /// Every key that is read, such as "state_dir" and "application.NAME.rule[].match".

@@ -223,6 +223,14 @@ void Setting::read_text(std::string& to) const {
   if (auto value = text()) to = std::move(*value);
 }
 
+void Setting::read_flag(bool& to) const {
+  if (const auto* value = std::get_if<bool>(&value_->data)) {
+    to = *value;
+  } else {
+    refuse_type("true or false");
+  }
+}
+
 void Setting::read_path(std::string& to) const {
   const auto value = text();
   if (!value) return;

@@ -61,6 +61,7 @@ class Setting {
   [[nodiscard]] bool says(std::string_view text) const;
 
   void read_text(std::string& to) const;
+  void read_flag(bool& to) const;
   /// An absolute path without "." and ".."; doubled slashes and one at the end are left out.
   void read_path(std::string& to) const;
   template <std::integral Number>

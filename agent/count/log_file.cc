@@ -11,6 +11,7 @@
 
 #include "agent/count/followed_file.h"
 #include "agent/count/log_names.h"
+#include "agent/count/presets.h"
 #include "agent/count/source_matcher.h"
 #include "protocol/limits.h"
 
@@ -83,7 +84,8 @@ struct LogFollower::Parts {
 LogFollower::LogFollower(const agent::ApplicationSettings& application) : parts_(std::make_unique<Parts>()) {
   if (application.sources.empty()) {
     parts_->setup_problem = fmt::format("no log file is configured (add [[application.{}.source]])", application.name);
-  } else if (application.rules.empty()) {
+  } else if (std::ranges::all_of(application.sources,
+                                 [&](const auto& source) { return rules_of(source, application).empty(); })) {
     parts_->setup_problem =
         fmt::format("no rule says what an error is (add [[application.{}.rule]])", application.name);
   }

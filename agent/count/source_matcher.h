@@ -33,7 +33,8 @@ class TextState {
  private:
   friend class SourceMatcher;
   struct Parts;
-  std::unique_ptr<Parts> parts_;
+  Parts& parts();
+  std::unique_ptr<Parts> parts_;  ///< none: nothing is pending
 };
 
 /// Counts what the text of one source says: lines or requests, events that are errors, and their messages. Whatever the
@@ -60,15 +61,20 @@ class SourceMatcher {
   /// The groups that its rules belong to: of sources that report the same events, one counts them.
   [[nodiscard]] const std::set<std::string>& groups() const;
   /// Another source counts the events of these groups: here their lines are lines only, until told otherwise.
-  void leave_to_others(std::set<std::string> groups);
+  void leave_to_others(const std::set<std::string>& groups);
 
   /// The rules of this source, in the order of Findings::by_rule.
   [[nodiscard]] const std::vector<std::string>& rule_names() const;
+  /// Those that run their expression on every line, because it names no three bytes that must be there.
+  [[nodiscard]] const std::vector<std::string>& slow_rules() const;
 
  private:
   struct Parts;
   explicit SourceMatcher(std::unique_ptr<Parts> parts);
   std::unique_ptr<Parts> parts_;
 };
+
+/// One line for each slow rule of the application's sources, with the remedy.
+std::vector<std::string> slow_rules_of(const agent::ApplicationSettings& application);
 
 }  // namespace serin::count

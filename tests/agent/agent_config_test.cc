@@ -170,7 +170,9 @@ TEST(AgentConfig, refuses_an_application_that_could_not_be_applied) {
        "source: is an empty list; leave it out\na.toml:7: application.shop.rule: is an empty "
        "list; leave it out"},
       {"[[application.shop.source]]\npath = \"/var/log/a\"",
-       "source: has no rule: no line would count as an error; add [[application.shop.rule]] with name and match"},
+       "source: has no rule: no line would count as an error; add [[application.shop.rule]] with name and match, or "
+       "preset "
+       "to the source"},
       {"[[application.shop.rule]]\nname = \"a\"\nmatch = 'a'",
        "rule: has no source: there is nothing to count in; add [[application.shop.source]] with path"},
   };
@@ -179,7 +181,7 @@ TEST(AgentConfig, refuses_an_application_that_could_not_be_applied) {
     if (row.toml.starts_with("[application.shop.source]")) {
       text +=
           "\na.toml:6: application.shop.source: has no rule: no line would count as an error; add "
-          "[[application.shop.rule]] with name and match";
+          "[[application.shop.rule]] with name and match, or preset to the source";
     }
     EXPECT_EQ(mistakes(kShop + row.toml), "a.toml:6: application.shop." + text);
   }
@@ -190,51 +192,6 @@ TEST(AgentConfig, refuses_an_application_that_could_not_be_applied) {
   EXPECT_EQ(mistakes(kDaemon + "[application.-x]"),
             "a.toml:4: application.-x: is no application's name; letters, digits, '.', '-' and '_', not first '.' or "
             "'-', at most 64 bytes");
-}
-
-TEST(AgentConfig, refuses_rules_and_sources_that_count_wrong) {
-  const std::string source = "[[application.shop.source]]\n";             // line 6
-  const std::string rules = "[[application.shop.rule]]\nname = \"a\"\n";  // lines 8 and 9 behind a source of one key
-  const std::string re2 = "; see https://github.com/google/re2/wiki/Syntax";
-  const std::string good_rule = "\n" + rules + "match = 'a'\n";
-  const std::string good_source = source + "path = \"/var/log/a\"\n";
-  const Mistake rows[] = {
-      {source + good_rule.substr(1),
-       R"(6: application.shop.source.path: is missing in [[application.shop.source]]; add path = )"
-       R"("/var/log/shop/error.log")"},
-      {source + "path = \"a.log\"" + good_rule,
-       R"(7: application.shop.source.path: "a.log" is not absolute; write the whole path from the root, such as )"
-       R"("/var/log/shop/error.log")"},
-      {source + "path = \"/var/*/a.log\"" + good_rule,
-       R"(7: application.shop.source.path: "/var/*/a.log" has a pattern in a folder's name; * and ? in the last part )"
-       R"(only, such as "/var/log/shop/*.log")"},
-      {good_source + good_source + good_rule.substr(1),
-       R"(9: application.shop.source.path: "/var/log/a" stands here twice: its errors would count double; each file once)"},
-      {source + "path = \"/var/log/a\"\ntype = \"file\"" + good_rule,
-       "8: application.shop.source.type: is unknown in [[application.shop.source]]; known here: path"},
-      {good_source + "[[application.shop.rule]]\nmatch = 'a'",
-       R"(8: application.shop.rule.name: is missing in [[application.shop.rule]]; add name = "php-fatal")"},
-      {good_source + "[[application.shop.rule]]\nmatch = 'a'\nname = \"a b\"",
-       R"(10: application.shop.rule.name: "a b" is no rule's name; letters, digits, '.', '-' and '_', not first '.' or )"
-       "'-', at most 64 bytes"},
-      {good_source + rules,
-       "8: application.shop.rule.match: is missing in [[application.shop.rule]]; add match = 'PHP Fatal error'"},
-      {good_source + rules + "match = ''",
-       R"(10: application.shop.rule.match: "" fits every line; write '.*' if that is meant)"},
-      {good_source + rules + "match = '('", "10: application.shop.rule.match: rule a: match = '(': missing ): (" + re2},
-      {good_source + rules + "match = 'a'\nunless = 'a(?!b)'",
-       "11: application.shop.rule.unless: rule a: unless = 'a(?!b)': invalid perl operator: (?! (RE2 has no "
-       "lookaround; "
-       R"(unless = says "but not"))" +
-           re2},
-      {good_source + "[[application.shop.rule]]\nmatch = '('",
-       "8: application.shop.rule.name: is missing in [[application.shop.rule]]; add name = \"php-fatal\"\n"
-       "a.toml:9: application.shop.rule.match: rule without a name: match = '(': missing ): (" +
-           re2},
-      {good_source + rules + "match = 'a'\n" + rules + "match = 'b'",
-       R"(12: application.shop.rule.name: "a" is the name of another rule too; one name for each rule)"},
-  };
-  for (const Mistake& row : rows) EXPECT_EQ(mistakes(kShop + row.toml), "a.toml:" + row.text);
 }
 
 TEST(AgentConfig, keeps_applications_out_of_each_others_trees) {

@@ -23,6 +23,7 @@ struct Shape {
   double percent = 10;
   std::vector<std::string> command;
   Colour colour = Colour::red;
+  bool filled = false;
   friend bool operator==(const Shape&, const Shape&) = default;
 };
 
@@ -36,6 +37,7 @@ constexpr Key<Shape> kKeys[] = {
     {"command", R"(["/bin/true"])", [](const Setting& at, Shape& to) { at.read_argv(to.command); }},
     {"colour", R"("red")",
      [](const Setting& at, Shape& to) { at.read_choice(to.colour, {{"red", Colour::red}, {"green", Colour::green}}); }},
+    {"filled", "true", [](const Setting& at, Shape& to) { at.read_flag(to.filled); }},
 };
 
 struct Read {
@@ -63,6 +65,7 @@ age = "1m30s"
 share = 7
 command = ["/bin/echo", "", "a\nb"]
 colour = "green"
+filled = true
 )");
   EXPECT_EQ(all.mistakes, "");
   EXPECT_EQ(all.shape, (Shape{.name = "trïangle",
@@ -73,7 +76,8 @@ colour = "green"
                               .count = 7,
                               .percent = 0,
                               .command = {"/bin/echo", "", "a\nb"},
-                              .colour = Colour::green}));
+                              .colour = Colour::green,
+                              .filled = true}));
   EXPECT_EQ(read("share = \"12.5%\"").shape, (Shape{.count = 0, .percent = 12.5}));
   EXPECT_EQ(read("path = \"/\"").shape.path, "/");
   EXPECT_EQ(read("weight = 100.0").shape.weight, 100);
@@ -127,6 +131,7 @@ TEST(SettingsReader, says_of_each_mistake_where_it_is_and_what_would_be_right) {
       {"command = [\"/bin/echo\",\n1]",
        R"(2: command: 1 is a whole number; text in quotes is needed, such as ["/bin/true"])"},
       {R"(colour = "blue")", R"(1: colour: "blue" is none of the choices; "red" or "green")"},
+      {"filled = 1", "1: filled: 1 is a whole number; true or false is needed, such as true"},
   };
   for (const Mistake& row : rows) {
     const Read result = read(row.toml);
@@ -136,7 +141,7 @@ TEST(SettingsReader, says_of_each_mistake_where_it_is_and_what_would_be_right) {
 }
 
 TEST(SettingsReader, says_of_an_unknown_key_what_was_meant) {
-  const std::string here = "known here: name, path, corners, weight, age, share, command, colour";
+  const std::string here = "known here: name, path, corners, weight, age, share, command, colour, filled";
   const Mistake rows[] = {
       {"colr = 1", "1: colr: is unknown at the top of the file; did you mean colour?"},
       {"wait = 1", "1: wait: is unknown at the top of the file; it belongs under [application.NAME]"},
