@@ -31,6 +31,11 @@ std::optional<std::string_view> take_field(std::string_view& from) {
   return field;
 }
 
+std::string_view unindented(std::string_view line) {
+  line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
+  return line;
+}
+
 }  // namespace
 
 void OpenEvents::close(const Event& event, const MessageSink& messages) {
@@ -59,7 +64,7 @@ bool OpenEvents::take(std::string_view line, const re2::RE2* record_start, const
       over = !next;
       belongs = next.has_value();
       if (next) {
-        if (next->names_it) event->name = said.content.substr(0, limits::kEventBytesKept / 2);
+        if (next->names_it) event->name = unindented(said.content).substr(0, limits::kEventBytesKept / 2);
         event->shape = next->shape;
         event->lines_apart = 0;
         event->last = messages.now;

@@ -117,7 +117,7 @@ TEST(EventLines, an_entry_of_the_journal_is_one_error_named_by_its_exception) {
   EXPECT_EQ(count("python", text + prefix + "fine\n"),
             (Counted{.found = {.lines = 12, .errors = 1, .by_rule = {1, 0}},
                      .messages = {{"python-traceback: <3>shop[12]: Traceback (most recent call last):\n"
-                                   "\tshop.errors.NoMoney: ERROR 17",
+                                   "shop.errors.NoMoney: ERROR 17",
                                    1}}}));
 }
 
