@@ -178,6 +178,8 @@ class Masker {
     } else if (from != end_ && (*from == '"' || *from == '\'')) {
       to = std::find(from + 1, end_, *from);
       if (to != end_) ++to;
+    } else if (equals_in_any_case({from, static_cast<std::size_t>(to - from)}, "bearer")) {
+      to = token_end(std::find_if_not(to, end_, is_blank));
     }
     *out_++ = *at_++;
     token_ = out_;

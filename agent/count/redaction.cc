@@ -25,8 +25,10 @@ class Redactor {
       const char byte = text_[at_];
       // Addresses look back: all of the token must be there before it is cut.
       if (is_blank(byte) && out_.size() >= enough) break;
-      if (is_word(byte) || (byte == ':' && byte_at(at_ + 1) == ':' && !is_word(byte_before()))) {
+      if (is_word(byte)) {
         if (!address() && !digits()) word();
+      } else if (byte == ':') {
+        if (byte_at(at_ + 1) != ':' || is_word(last_written()) || !address()) copy();
       } else if (byte == '@') {
         mail();
       } else if (byte == '?') {
@@ -41,6 +43,7 @@ class Redactor {
  private:
   [[nodiscard]] char byte_at(std::size_t at) const { return at < text_.size() ? text_[at] : '\0'; }
   [[nodiscard]] char byte_before() const { return at_ == 0 ? ' ' : text_[at_ - 1]; }
+  [[nodiscard]] char last_written() const { return out_.empty() ? ' ' : out_.back(); }
   template <class Test>
   [[nodiscard]] std::size_t end_of(std::size_t from, Test test) const {
     while (from < text_.size() && test(text_[from])) ++from;
@@ -59,24 +62,29 @@ class Redactor {
     at_ = end;
   }
 
-  /// IPv4 and IPv6 addresses, with or without a port.
+  /// IPv4 and IPv6 addresses, with or without a port, whatever is joined to them.
   bool address() {
-    if (!is_hex(text_[at_]) && text_[at_] != ':') return false;
-    const auto end = end_of(at_, [](char byte) { return is_hex(byte) || byte == '.' || byte == ':'; });
-    auto run = text_.substr(at_, end - at_);
-    if (end < text_.size() && is_word(text_[end])) return false;
-    while (run.size() > 1 && (run.ends_with('.') || (run.ends_with(':') && !run.ends_with("::")))) run.remove_suffix(1);
-    const auto colons = std::ranges::count(run, ':');
-    const auto dots = std::ranges::count(run, '.');
-    const bool is_six = colons >= 2 && (run.find("::") != run.npos || colons >= 5) && std::ranges::any_of(run, is_hex);
-    const auto port = std::min(run.find(':'), run.size());
-    const bool is_four =
-        dots == 3 && colons <= 1 &&
-        std::ranges::all_of(run.substr(0, port), [](char byte) { return is_digit(byte) || byte == '.'; }) &&
-        run.find("..") == run.npos;
-    if (!is_six && !is_four) return false;
-    replace(at_ + run.size(), "<ip>");
+    auto end = end_of_four();
+    if (end == at_) end = end_of_six();
+    if (end == at_) return false;
+    replace(end, "<ip>");
     return true;
+  }
+  /// Where it ends; at_: none.
+  [[nodiscard]] std::size_t end_of_four() const {
+    auto end = end_of(at_, is_digit);
+    for (int i = 0; i < 3; ++i) {
+      if (byte_at(end) != '.' || !is_digit(byte_at(end + 1))) return at_;
+      end = end_of(end + 1, is_digit);
+    }
+    return byte_at(end) == ':' && is_digit(byte_at(end + 1)) ? end_of(end + 1, is_digit) : end;
+  }
+  /// With a digit, so that no scope of C++ or PHP is one.
+  [[nodiscard]] std::size_t end_of_six() const {
+    const auto end = end_of(at_, [](char byte) { return is_hex(byte) || byte == ':'; });
+    const auto run = text_.substr(at_, end - at_);
+    const bool shaped = run.find("::") != std::string_view::npos || std::ranges::count(run, ':') >= 5;
+    return shaped && std::ranges::any_of(run, is_digit) ? end : at_;
   }
 
   /// 13 to 19 digits, and longer runs as well; also as on cards: four digits, then groups of three to six.
@@ -131,7 +139,14 @@ class Redactor {
     if (!quoted && kind == SensitiveKey::line) {
       to = end_of(at_, [](char byte) { return byte != '"' && byte != '\'' && byte != '\n'; });
     }
+    if (!quoted) to = behind_scheme(to);
     if (to != at_) replace(to, "<secret>");
+  }
+
+  /// "password= Bearer X": the secret is X.
+  [[nodiscard]] std::size_t behind_scheme(std::size_t to) const {
+    if (!equals_in_any_case(text_.substr(at_, to - at_), "bearer")) return to;
+    return token_end(end_of(to, [](char byte) { return is_blank(byte); }));
   }
 
   void mail() {
