@@ -20,9 +20,15 @@ struct RuleSettings {
   friend bool operator==(const RuleSettings&, const RuleSettings&) = default;
 };
 
-/// [[application.NAME.source]]: a log file that tells how this application fares.
+inline constexpr int kJournalPriorityAll = 7;
+
+/// [[application.NAME.source]]: a log file, or the journal's entries of some units, that tells how this application
+/// fares.
 struct SourceSettings {
-  std::string path;  ///< absolute
+  std::string path;                    ///< absolute; empty: the journal
+  std::vector<std::string> journal;    ///< whole names of units; empty: a file
+  int priority = kJournalPriorityAll;  ///< 0 emerg to 7 debug: what is less urgent is not read; 7: all is, also without
+  std::string journal_dir;             ///< a folder of journal files; empty: this host's journal
   friend bool operator==(const SourceSettings&, const SourceSettings&) = default;
 };
 
