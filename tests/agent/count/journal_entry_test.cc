@@ -28,10 +28,10 @@ TEST(JournalEntry, is_bounded) {
   EXPECT_LE(lines_of({.priority = "3",
                       .identifier = std::string(9'999, 'i'),
                       .pid = std::string(9'999, '1'),
-                      .message = std::string(9'999'999, '\n') + "x"})
+                      .message = std::string(999'999, '\n') + "x"})
                 .size(),
             kJournalLineBytes);
-  EXPECT_LE(lines_of({.priority = "3", .identifier = "i", .pid = "1", .message = std::string(9'999'999, 'x')}).size(),
+  EXPECT_LE(lines_of({.priority = "3", .identifier = "i", .pid = "1", .message = std::string(999'999, 'x')}).size(),
             kJournalLineBytes);
 }
 

@@ -57,11 +57,11 @@ class JournalTest : public testing::Test {
                     static_cast<std::uint64_t>(micros.count()), 1'000 + number);
     for (const auto& [name, value] : all) {
       if (value.find_first_of(std::string_view("\n\0", 2)) == std::string::npos) {
-        text += name + "=" + value + "\n";
+        text += fmt::format("{}={}\n", name, value);
       } else {
-        text += name + "\n";
+        text.append(name).append("\n");
         for (unsigned shift = 0; shift < 64; shift += 8) text += static_cast<char>((value.size() >> shift) & 0xFFU);
-        text += value + "\n";
+        text.append(value).append("\n");
       }
     }
     return text + "\n";
@@ -98,6 +98,11 @@ class JournalTest : public testing::Test {
     return 0;
   }
 
+  /// Whatever comes of it.
+  void look(JournalFollower& follower) {
+    if (const auto more = follower.read(*matcher_, now_, counter_); !more) last_error_ = more.error().text;
+  }
+
   /// What was not seen, up to now.
   std::string gaps() {
     now_ += std::chrono::seconds{1};
@@ -112,6 +117,7 @@ class JournalTest : public testing::Test {
   ErrorCounter counter_;
   SteadyTime now_ = start_of(100);
   Duration age_{};
+  std::string last_error_;
   std::uint64_t written_ = 0;
 };
 

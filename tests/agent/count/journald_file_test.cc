@@ -188,10 +188,10 @@ TEST_F(JournalTest, survives_a_damaged_file) {
     const std::string rubbish(64, '\x7f');
     for (int at = 100'000; at < 900'000; at += 5'000) file.seekp(at).write(rubbish.data(), 64);
   }
-  for (int turn = 0; turn < 20; ++turn) (void)follower.read(*matcher_, now_, counter_);
+  for (int turn = 0; turn < 20; ++turn) look(follower);
   write(entry("ERROR in a good file"), "b.journal");
   const auto before = counter_.totals().errors;
-  for (int turn = 0; turn < 20; ++turn) (void)follower.read(*matcher_, now_, counter_);
+  for (int turn = 0; turn < 20; ++turn) look(follower);
   EXPECT_EQ(counter_.totals().errors, before + 1);
   EXPECT_LE(before, 2'000U) << "none is counted twice";
 }

@@ -119,8 +119,8 @@ TEST(SignatureTable, gives_the_place_of_the_rarest_away_and_what_it_counted_is_n
 TEST(SignatureTable, adds_up_what_left_and_came_back_between_two_looks) {
   SignatureTable table;
   for (unsigned i = 0; i < 256; ++i) {
-    table.add("r", message(i), at(i / 40 * 60));
-    if (i != 0) table.add("r", message(i), at(i / 40 * 60));
+    table.add("r", message(i), at(std::int64_t{i / 40} * 60));
+    if (i != 0) table.add("r", message(i), at(std::int64_t{i / 40} * 60));
   }
   table.take();
   table.add("r", message(0), at(1'000));
