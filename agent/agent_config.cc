@@ -6,6 +6,7 @@
 #include <set>
 
 #include "agent/count/line_matcher.h"
+#include "agent/journal_config.h"
 #include "protocol/digest.h"
 #include "protocol/limits.h"
 #include "protocol/settings_reader.h"
@@ -81,83 +82,12 @@ void read_controller(const Setting& setting, AgentSettings& to) {
   to.controller = *endpoint;
 }
 
-constexpr std::string_view kPathExample = R"("/var/log/shop/error.log")";
-constexpr std::string_view kUnitExample = R"(["php8.2-fpm.service"])";
-
-/// What systemd.unit(5) allows, with a type and without a pattern: the journal is asked for exactly this name.
-bool is_unit(std::string_view name) {
-  constexpr std::size_t kUnitBytes = 255;
-  constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789:-_.\\@";
-  constexpr std::string_view kTypes[] = {".service", ".socket", ".mount", ".timer", ".scope", ".slice"};
-  return name.size() <= kUnitBytes && name.find_first_not_of(kLetters) == std::string_view::npos &&
-         std::ranges::any_of(kTypes,
-                             [&](std::string_view type) { return name.size() > type.size() && name.ends_with(type); });
-}
-
-void read_units(const Setting& setting, SourceSettings& to) {
-  const auto items = setting.items();
-  if (!items) return;
-  for (const Setting& item : *items) {
-    auto unit = item.text();
-    if (!unit) continue;
-    if (!is_unit(*unit)) {
-      item.refuse(quoted(*unit) + " is no unit's whole name", "the name with its type, such as \"php8.2-fpm.service\"");
-    } else if (std::ranges::find(to.journal, *unit) != to.journal.end()) {
-      item.refuse(quoted(*unit) + " stands here twice", "each unit once");
-    } else {
-      to.journal.push_back(std::move(*unit));
-    }
-  }
-}
-
 constexpr Key<SourceSettings> kSourceKeys[] = {
-    {"path", kPathExample, [](const Setting& at, SourceSettings& to) { at.read_path(to.path); }},
-    {"journal", kUnitExample, read_units},
-    {"priority", R"("err")",
-     [](const Setting& at, SourceSettings& to) {
-       at.read_choice(to.priority, {{"emerg", 0},
-                                    {"alert", 1},
-                                    {"crit", 2},
-                                    {"err", 3},
-                                    {"warning", 4},
-                                    {"notice", 5},
-                                    {"info", 6},
-                                    {"debug", agent::kJournalPriorityAll}});
-     }},
-    {"journal_dir", R"("/var/log/journal/remote")",
-     [](const Setting& at, SourceSettings& to) {
-       if (!at.says("")) at.read_path(to.journal_dir);
-     }},
+    {"path", R"("/var/log/shop/error.log")", [](const Setting& at, SourceSettings& to) { at.read_path(to.path); }},
+    {"journal", R"(["php8.2-fpm.service"])", read_units},
+    {"priority", R"("err")", read_journal_priority},
+    {"journal_dir", R"("/var/log/journal/remote")", read_journal_dir},
 };
-
-/// A file or the journal, and nothing that belongs to the other.
-bool check_source(const Setting& item, const SourceSettings& source) {
-  const bool has_path = item.at("path").has_value();
-  const bool has_journal = !source.journal.empty();
-  if (!has_path && !item.at("journal")) {
-    item.refuse_missing("path", fmt::format("{} (or journal = {})", kPathExample, kUnitExample));
-  } else if (!has_path && !has_journal) {
-    item.refuse_keys({"journal"}, "has no unit",
-                     fmt::format("the units whose entries are read, such as {}", kUnitExample));
-  } else if (has_path && has_journal) {
-    item.refuse_keys({"journal"}, "path stands here too", "a source for each of them");
-  } else if (has_path && (source.priority != kJournalPriorityAll || !source.journal_dir.empty())) {
-    item.refuse_keys({"priority", "journal_dir"}, "belongs to the journal, and path names a file", "leave it out");
-  }
-  return has_path != has_journal;
-}
-
-/// Two sources must not count one entry twice.
-void check_units(const Setting& item, const SourceSettings& source, const Application& application) {
-  for (const auto& other : application.sources) {
-    for (const auto& unit : source.journal) {
-      if (other.journal_dir != source.journal_dir || std::ranges::find(other.journal, unit) == other.journal.end())
-        continue;
-      item.refuse_keys({"journal"}, quoted(unit) + " stands in two sources: its errors would count double",
-                       "each unit once");
-    }
-  }
-}
 
 void read_rule_name(const Setting& setting, RuleSettings& to) {
   const auto name = setting.text();
@@ -188,18 +118,13 @@ void read_sources(const Setting& setting, Application& to) {
   for (const Setting& item : *items) {
     SourceSettings source;
     read_keys(item, kSourceKeys, source);
-    if (!check_source(item, source)) continue;
-    if (source.path.empty()) {
-      check_units(item, source, to);
-      if (!source.journal.empty()) to.sources.push_back(std::move(source));
-      continue;
-    }
+    if (!check_place(item, source, to)) continue;
     const std::string_view folder = std::string_view{source.path}.substr(0, source.path.rfind('/'));
     if (folder.find_first_of("*?") != std::string_view::npos) {
       item.refuse_keys({"path"}, quoted(source.path) + " has a pattern in a folder's name",
                        "* and ? in the last part only, such as \"/var/log/shop/*.log\"");
     }
-    if (std::ranges::find(to.sources, source) != to.sources.end()) {
+    if (!source.path.empty() && std::ranges::find(to.sources, source) != to.sources.end()) {
       item.refuse_keys({"path"}, quoted(source.path) + " stands here twice: its errors would count double",
                        "each file once");
     }

@@ -47,10 +47,6 @@ check_timeout = "1m"
 path = "/var/log/shop/*.log"
 [[application.shop.source]]
 path = "/var/log/php.log"
-[[application.shop.source]]
-journal = ["php8.2-fpm.service", "cart@1.service"]
-priority = "err"
-journal_dir = "/var/log/journal/remote/"
 [[application.shop.rule]]
 name = "fatal"
 match = 'PHP (Fatal|Parse) error'
@@ -78,11 +74,7 @@ live = "/srv/blog/live"
                          .idle_grace = 0s,
                          .reload = {.argv = {"/bin/reload", "--fast"}, .timeout = 5s},
                          .check = {.argv = {"/bin/check"}, .timeout = 1min},
-                         .sources = {{.path = "/var/log/shop/*.log"},
-                                     {.path = "/var/log/php.log"},
-                                     {.journal = {"php8.2-fpm.service", "cart@1.service"},
-                                      .priority = 3,
-                                      .journal_dir = "/var/log/journal/remote"}},
+                         .sources = {{.path = "/var/log/shop/*.log"}, {.path = "/var/log/php.log"}},
                          .rules = {{.name = "fatal", .match = "PHP (Fatal|Parse) error", .unless = R"(health\d)"},
                                    {.name = "five-hundred", .match = R"(" 5\d\d )", .unless = ""}}}}}};
   EXPECT_EQ(*settings, expected);
@@ -210,23 +202,6 @@ TEST(AgentConfig, refuses_rules_and_sources_that_count_wrong) {
       {source + good_rule.substr(1),
        R"(6: application.shop.source.path: is missing in [[application.shop.source]]; add path = )"
        R"("/var/log/shop/error.log" (or journal = ["php8.2-fpm.service"]))"},
-      {source + "journal = []" + good_rule,
-       R"(7: application.shop.source.journal: has no unit; the units whose entries are read, such as )"
-       R"(["php8.2-fpm.service"])"},
-      {source + "journal = [\"php\"]\npath = \"/a\"" + good_rule,
-       R"(7: application.shop.source.journal: "php" is no unit's whole name; the name with its type, such as )"
-       R"("php8.2-fpm.service")"},
-      {source + "journal = [\"a.service\", \"b*.service\", \"a.service\"]" + good_rule,
-       R"(7: application.shop.source.journal: "b*.service" is no unit's whole name; the name with its type, such as )"
-       "\"php8.2-fpm.service\"\n"
-       R"(a.toml:7: application.shop.source.journal: "a.service" stands here twice; each unit once)"},
-      {source + "journal = [\"a.service\"]\npath = \"/a\"" + good_rule,
-       "7: application.shop.source.journal: path stands here too; a source for each of them"},
-      {source + "path = \"/a\"\npriority = \"err\"" + good_rule,
-       "8: application.shop.source.priority: belongs to the journal, and path names a file; leave it out"},
-      {source + "journal = [\"a.service\"]\n" + source + "journal = [\"a.service\"]" + good_rule,
-       R"(9: application.shop.source.journal: "a.service" stands in two sources: its errors would count double; each )"
-       "unit once"},
       {source + "path = \"a.log\"" + good_rule,
        R"(7: application.shop.source.path: "a.log" is not absolute; write the whole path from the root, such as )"
        R"("/var/log/shop/error.log")"},
