@@ -111,6 +111,8 @@ void read_traceback(std::string_view text, EventParts& parts) {
     parts.frame = words;
     return;
   }
+  // A text may hold the exception's line alone.
+  if (innermost.empty()) parts.exception = trimmed(below);
   parts.frame = innermost;
 }
 

@@ -89,6 +89,7 @@ TEST(Signature, tells_messages_apart_and_nothing_else) {
       {"ERROR x - failed\njava.lang.IllegalStateException: 1\n\tat com.shop.A.f(A.java:1)\n\tat com.shop.B.f(B.java:1)",
        "ERROR x - failed\njava.lang.IllegalStateException: 2\n\tat java.util.Map.g(Map.java:9)\n"
        "\tat com.shop.A.f(A.java:5)\nCaused by: java.io.IOException: 3\n\tat com.shop.C.f(C.java:5)"},
+      {"Traceback (most recent call last):\nshop.CartError: 5 is gone", "shop.CartError: 6 is gone"},
       {"ERROR x - failed\njava.lang.NullPointerException\n\tat com.shop.A.f(A.java:1)"},
   };
   std::set<SignatureId> all;
