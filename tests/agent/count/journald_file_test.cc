@@ -7,6 +7,7 @@
 #include <fstream>
 #include <string>
 
+#include "agent/count/log_file.h"
 #include "protocol/limits.h"
 #include "tests/agent/count/journal_fixture.h"
 
@@ -194,6 +195,36 @@ TEST_F(JournalTest, survives_a_damaged_file) {
   for (int turn = 0; turn < 20; ++turn) look(follower);
   EXPECT_EQ(counter_.totals().errors, before + 1);
   EXPECT_LE(before, 2'000U) << "none is counted twice";
+}
+
+TEST_F(JournalTest, is_a_source_beside_files) {
+  application_.sources = {source_};
+  LogFollower follower(application_);
+  follower.read(now_, counter_);
+  EXPECT_EQ(follower.blind(), "");
+  ::usleep(2'000);
+  write(entry("ERROR one") + entry("two"));
+  follower.read(now_, counter_);
+  EXPECT_EQ(counter_.totals().lines, 2U);
+  EXPECT_EQ(counter_.totals().errors, 1U);
+}
+
+TEST_F(JournalTest, that_is_not_there_yet_is_blind_and_is_read_when_it_comes) {
+  source_.journal_dir = (folder_ / "later").string();
+  application_.sources = {source_};
+  LogFollower follower(application_);
+  follower.read(now_, counter_);
+  EXPECT_EQ(follower.blind(), "cannot read the journal of php.service in " + source_.journal_dir + ": " +
+                                  source_.journal_dir + ": No such file or directory");
+  std::filesystem::create_directory(folder_ / "later");
+  now_ += 1s;
+  follower.read(now_, counter_);
+  EXPECT_EQ(follower.blind(), "");
+  ::usleep(2'000);
+  write(entry("ERROR one"), "later/a.journal");
+  follower.read(now_, counter_);
+  EXPECT_EQ(counter_.totals().errors, 1U);
+  EXPECT_NE(gaps().find("cannot read the journal"), std::string::npos);
 }
 
 TEST_F(JournalTest, says_what_is_needed_to_read_it) {
