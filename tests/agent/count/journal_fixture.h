@@ -49,12 +49,13 @@ class JournalTest : public testing::Test {
                   {"_PID", "12"},
                   {"MESSAGE", message}};
     for (const auto& [name, value] : fields) all[name] = value;
+    // None has the time of another: what is older than the last one read is told by it.
+    const auto number = ++written_;
     const auto micros =
         std::chrono::duration_cast<std::chrono::microseconds>((posix::wall_time() - age_).time_since_epoch());
-    const auto number = ++written_;
     std::string text =
         fmt::format("__REALTIME_TIMESTAMP={}\n__MONOTONIC_TIMESTAMP={}\n_BOOT_ID=0123456789abcdef0123456789abcdef\n",
-                    static_cast<std::uint64_t>(micros.count()), 1'000 + number);
+                    static_cast<std::uint64_t>(micros.count()) + number, 1'000 + number);
     for (const auto& [name, value] : all) {
       if (value.find_first_of(std::string_view("\n\0", 2)) == std::string::npos) {
         text += fmt::format("{}={}\n", name, value);
