@@ -141,6 +141,31 @@ void read_frames(std::string_view text, EventParts& parts) {
 
 }  // namespace
 
+void keep_frame(std::string_view line, std::string& frame) {
+  line = trimmed(line).substr(0, kFrameBytes);
+  const bool is_python = is_python_frame(line);
+  if (!is_python && !(is_frame(line) && names_a_place(line))) return;
+  // Of Python the innermost comes last, of the others first.
+  const bool is_better = frame.empty() || (is_own(line) ? is_python || !is_own(frame) : is_python && !is_own(frame));
+  if (is_better) frame = line;
+}
+
+std::string event_text(std::string_view first, std::string_view exception, std::string_view frame) {
+  std::string text(first);
+  const auto add = [&text](std::string_view before, std::string_view line) {
+    if (!line.empty()) text.append("\n").append(before).append(line);
+  };
+  if (!is_python_frame(frame)) {
+    add("", exception);
+    add("\t", frame);
+    return text;
+  }
+  if (!without_prefix(first).starts_with(kTraceback)) add("", kTraceback);
+  add("  ", frame);
+  add("", exception);
+  return text;
+}
+
 EventParts parts_of(std::string_view text) {
   const auto end = text.find('\n');
   EventParts parts{.message = without_prefix(text.substr(0, end)), .exception = {}, .frame = {}};

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace serin::count {
@@ -15,5 +17,14 @@ struct EventParts {
 /// which of a JSON line is the value of "message" or "msg".
 /// Looks at the first and the last lines only when there are very many. Pure; never fails.
 EventParts parts_of(std::string_view text);
+
+/// For who sees an event line by line and cannot keep them all: replaces `frame` by `line` when that is a frame that
+/// says better where the event was thrown. It never has more than kFrameBytes. Pure.
+void keep_frame(std::string_view line, std::string& frame);
+inline constexpr std::size_t kFrameBytes = 512;
+
+/// An event's first line, its exception's line and its frame as a text of which parts_of() finds these three; the last
+/// two may be empty.
+std::string event_text(std::string_view first, std::string_view exception, std::string_view frame);
 
 }  // namespace serin::count

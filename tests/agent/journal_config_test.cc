@@ -1,8 +1,11 @@
 #include "agent/journal_config.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace serin::agent {
 namespace {
@@ -56,7 +59,7 @@ TEST(JournalConfig, refuses_what_is_no_source_of_either_kind) {
        "each unit once"},
   };
   for (const auto& [toml, wanted] : rows) {
-    const auto settings = parse_agent_settings(kBegin + kSource + toml + kRule, "a.toml");
+    const auto settings = parse_agent_settings(fmt::format("{}{}{}{}", kBegin, kSource, toml, kRule), "a.toml");
     ASSERT_FALSE(settings) << toml;
     EXPECT_EQ(settings.error().text, wanted);
   }

@@ -5,8 +5,10 @@
 
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "agent/count/event_parts.h"
 #include "agent/count/xxh64.h"
 #include "tests/agent/count/signature_samples.h"
 
@@ -123,6 +125,31 @@ TEST(Signature, holds_no_address_or_secret) {
           "Robert", "4111", "host.", "example-host", "thesis"}) {
       EXPECT_EQ(text.find(word), std::string::npos) << text << " holds " << word;
     }
+  }
+}
+
+TEST(Signature, is_the_same_of_an_event_that_is_seen_line_by_line) {
+  const std::pair<std::string, std::string> rows[] = {
+      {"java.lang.IllegalStateException: 7",
+       "ERROR late\njava.lang.IllegalStateException: 7\n\tat java.util.Map.f(Map.java:1)\n\tat com.shop.A.f(A.java:1)\n"
+       "\tat com.shop.B.f(B.java:1)"},
+      {"ValueError: 5",
+       "ERROR late\nTraceback (most recent call last):\n  File \"/a/x.py\", line 3, in f\n    g()\n"
+       "  File \"/a/y.py\", line 3, in g\n    h()\n  File \"/usr/lib/python3/z.py\", line 3, in h\n"
+       "    raise X\nValueError: 5"},
+      {"ValueError: 5",
+       "Traceback (most recent call last):\n  File \"/usr/lib/python3/z.py\", line 3, in h\n"
+       "    raise X\nValueError: 5"},
+      {"", "PHP Fatal error:  Uncaught Error: x in /a/b.php:1\nStack trace:\n#0 /a/c.php(4): f()\n#1 {main}"},
+      {"", "Error: x\n    at f (node:net:1)\n    at g (/srv/a.js:1:2)"},
+      {"", "one line only"},
+  };
+  for (const auto& [exception, whole] : rows) {
+    std::string frame;
+    for (std::size_t from = 0; from != std::string::npos; from = whole.find('\n', from + 1)) {
+      keep_frame(whole.substr(from + 1, whole.find('\n', from + 1) - from - 1), frame);
+    }
+    EXPECT_EQ(text_of(event_text(whole.substr(0, whole.find('\n')), exception, frame)), text_of(whole));
   }
 }
 
