@@ -16,25 +16,31 @@ void append_name(std::string_view name, std::string& to) {
 
 void append_as_lines(const JournalEntry& entry, std::string& to) {
   const bool has_priority = entry.priority.size() == 1 && entry.priority[0] >= '0' && entry.priority[0] <= '7';
-  to += '<';
-  to += has_priority ? entry.priority[0] : '6';
-  to += '>';
-  append_name(entry.identifier.empty() ? "-" : entry.identifier, to);
+  std::string prefix = {'<', has_priority ? entry.priority[0] : '6', '>'};
+  append_name(entry.identifier.empty() ? "-" : entry.identifier, prefix);
   if (!entry.pid.empty()) {
-    to += '[';
-    append_name(entry.pid, to);
-    to += ']';
+    prefix += '[';
+    append_name(entry.pid, prefix);
+    prefix += ']';
   }
-  to += ": ";
+  prefix += ": ";
   auto message = entry.message.substr(0, kJournalMessageBytes);
   while (message.ends_with('\n') || message.ends_with('\r')) message.remove_suffix(1);
-  while (true) {
-    const auto end = message.find('\n');
-    to += message.substr(0, end);
-    to += '\n';
-    if (end == std::string_view::npos) return;
-    to += '\t';
+  auto end = message.find('\n');
+  const auto begin = to.size();
+  to += prefix;
+  if (end == std::string_view::npos) {
+    to.append(message).append("\n");
+    return;
+  }
+  // What the first line is indented by, the others need not be.
+  const auto indentation = std::min(message.find_first_not_of(" \t"), end);
+  to.append(message.substr(indentation, end - indentation)).append("\n");
+  prefix += '\t';
+  while (end != std::string_view::npos && to.size() - begin < kJournalMessageBytes) {
     message.remove_prefix(end + 1);
+    end = message.find('\n');
+    to.append(prefix).append(message.substr(0, end)).append("\n");
   }
 }
 

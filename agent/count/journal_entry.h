@@ -15,13 +15,13 @@ struct JournalEntry {
   std::string_view message;
 };
 
-/// Appends the entry as lines of a log: "<PRIORITY>identifier[pid]: message" LF. Further lines of the message are
-/// indented by a tab, so that they go on with the event; line ends at its end are left out. Never more than
-/// kJournalLineBytes. Pure.
+/// Appends the entry as lines of a log: "<PRIORITY>identifier[pid]: message" LF. Further lines of the message begin so
+/// too, then are indented by a tab more than the first: they go on with its event, whoever else writes. Line ends at
+/// its end are left out. Adds no more than kJournalLineBytes: of very many lines the first. Pure.
 void append_as_lines(const JournalEntry& entry, std::string& to);
 
 inline constexpr std::size_t kJournalMessageBytes = 64U << 10;  ///< of a message; the rest is not looked at
-inline constexpr std::size_t kJournalLineBytes = 2 * kJournalMessageBytes + 512;
+inline constexpr std::size_t kJournalLineBytes = 2 * kJournalMessageBytes + 1'024;
 
 /// Of journald's own "Suppressed 12 messages from UNIT" the unit; UNIT may stand there as a control group.
 std::optional<std::string_view> suppressed_unit(std::string_view message);

@@ -21,7 +21,9 @@ TEST(JournalEntry, is_a_line_as_syslog_would_write_it) {
 
 TEST(JournalEntry, has_its_further_lines_indented) {
   EXPECT_EQ(lines_of({.priority = "3", .identifier = "java", .pid = "1", .message = "a\n\tat b\n\nc\r\n\n"}),
-            "<3>java[1]: a\n\t\tat b\n\t\n\tc\n");
+            "<3>java[1]: a\n<3>java[1]: \t\tat b\n<3>java[1]: \t\n<3>java[1]: \tc\n");
+  EXPECT_EQ(lines_of({.priority = "3", .identifier = "x", .pid = "", .message = "  a\n b"}), "<3>x: a\n<3>x: \t b\n");
+  EXPECT_EQ(lines_of({.priority = "3", .identifier = "x", .pid = "", .message = "  a"}), "<3>x:   a\n");
 }
 
 TEST(JournalEntry, is_bounded) {

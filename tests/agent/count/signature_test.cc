@@ -84,6 +84,9 @@ TEST(Signature, tells_messages_apart_and_nothing_else) {
        "2026-01-02 03:04:06,111 ERROR [app] late\nTraceback (most recent call last):\n  File \"/b/x.py\", line 4, in "
        "f\n"
        "    g(1)\nValueError: 6 is bad",
+       "<3>app[1]: ERROR late\n<3>app[1]: \tTraceback (most recent call last):\n<3>app[1]: \t  File \"/b/x.py\", line "
+       "4, in "
+       "f\n<3>app[1]: \t    g(1)\n<3>app[1]: \tValueError: 6 is bad",
        "<3>app[1]: ERROR late\n\tTraceback (most recent call last):\n\t  File \"/b/x.py\", line 4, in f\n\t    g(1)\n"
        "\tValueError: 6 is bad"},
       {"ERROR late\nTraceback (most recent call last):\n  File \"/a/x.py\", line 3, in f\n    g()\nKeyError: 5"},
