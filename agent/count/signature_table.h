@@ -26,7 +26,7 @@ enum class Samples : std::uint8_t {
 /// most limits::kSignaturesKept messages are told apart; a new one takes the place of the rarest (space saving:
 /// Metwally, Agrawal, El Abbadi 2005; what is taken over is halved each minute, so that old fame ends). A rule that
 /// made kNewPerMinute new messages within a minute makes no more until it is over: its other events count under one id,
-/// "(other messages)" of the rule. Memory is bounded whatever the messages are: about 100 KB. Constant time for each
+/// "(other messages)" of the rule. Memory is bounded whatever the messages are: 140 KB at most. Constant time for each
 /// event. Pure; single-threaded; never fails.
 class SignatureTable {
  public:

@@ -54,8 +54,8 @@ class JournalTest : public testing::Test {
     const auto micros =
         std::chrono::duration_cast<std::chrono::microseconds>((posix::wall_time() - age_).time_since_epoch());
     std::string text =
-        fmt::format("__REALTIME_TIMESTAMP={}\n__MONOTONIC_TIMESTAMP={}\n_BOOT_ID=0123456789abcdef0123456789abcdef\n",
-                    static_cast<std::uint64_t>(micros.count()) + number, 1'000 + number);
+        fmt::format("__REALTIME_TIMESTAMP={}\n__MONOTONIC_TIMESTAMP={}\n_BOOT_ID={:032x}\n",
+                    static_cast<std::uint64_t>(micros.count()) + number, 1'000 + number - boot_began_, boot_);
     for (const auto& [name, value] : all) {
       if (value.find_first_of(std::string_view("\n\0", 2)) == std::string::npos) {
         text += fmt::format("{}={}\n", name, value);
@@ -66,6 +66,12 @@ class JournalTest : public testing::Test {
       }
     }
     return text + "\n";
+  }
+
+  /// Monotonic time begins again.
+  void reboot() {
+    ++boot_;
+    boot_began_ = written_;
   }
 
   /// Appends entries to a journal file of this name.
@@ -120,6 +126,8 @@ class JournalTest : public testing::Test {
   Duration age_{};
   std::string last_error_;
   std::uint64_t written_ = 0;
+  unsigned boot_ = 0xB007;
+  std::uint64_t boot_began_ = 0;  ///< entries written before it
 };
 
 }  // namespace serin::count

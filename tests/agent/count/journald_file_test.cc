@@ -60,6 +60,22 @@ TEST_F(JournalTest, goes_on_behind_its_cursor_exactly) {
   EXPECT_EQ(gaps(), "");
 }
 
+TEST_F(JournalTest, goes_on_behind_its_cursor_after_a_reboot) {
+  write(entry("before") + entry("before"));
+  auto follower = open();
+  write(entry("ERROR one") + entry("two"));
+  read_all(follower);
+  const auto cursor = follower.cursor();
+  write(entry("ERROR when nobody looked"));
+  reboot();
+  write(entry("ERROR of the new boot") + entry("and another"));
+  auto restarted = open(cursor);
+  read_all(restarted);
+  EXPECT_EQ(counter_.totals().lines, 5U);
+  EXPECT_EQ(counter_.totals().errors, 3U);
+  EXPECT_EQ(gaps(), "");
+}
+
 TEST_F(JournalTest, counts_everything_when_there_was_nothing_at_first) {
   auto follower = open();
   read_all(follower);
