@@ -36,9 +36,15 @@ enum class Samples : std::uint8_t {
   off,         ///< only its id
 };
 
-/// [[application.NAME.source]]: a log file that tells how this application fares.
+inline constexpr int kJournalPriorityAll = 7;
+
+/// [[application.NAME.source]]: a log file, or the journal's entries of some units, that tells how this application
+/// fares.
 struct SourceSettings {
-  std::string path;                ///< absolute
+  std::string path;                    ///< absolute; empty: the journal
+  std::vector<std::string> journal;    ///< whole names of units; empty: a file
+  int priority = kJournalPriorityAll;  ///< 0 emerg to 7 debug: what is less urgent is not read; 7: all is, also without
+  std::string journal_dir;             ///< a folder of journal files; empty: this host's journal
   std::string preset;              ///< a ready-made rule set, see count/presets.h; empty: none
   std::vector<std::string> rules;  ///< which of the application's count here; empty: all, with a preset none
   bool requests = false;           ///< an access log: its lines are requests

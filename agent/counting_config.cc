@@ -9,6 +9,7 @@
 #include "agent/count/presets.h"
 #include "agent/count/rule_set.h"
 #include "agent/count/source_matcher.h"
+#include "agent/journal_config.h"
 #include "protocol/limits.h"
 #include "protocol/text.h"
 
@@ -60,8 +61,10 @@ void read_record_start(const Setting& at, SourceSettings& to) {
 }
 
 constexpr Key<SourceSettings> kSourceKeys[] = {
-    {"path", R"("/var/log/shop/error.log")", [](const Setting& at, SourceSettings& to) { at.read_path(to.path); },
-     true},
+    {"path", R"("/var/log/shop/error.log")", [](const Setting& at, SourceSettings& to) { at.read_path(to.path); }},
+    {"journal", R"(["php8.2-fpm.service"])", read_units},
+    {"priority", R"("err")", read_journal_priority},
+    {"journal_dir", R"("/var/log/journal/remote")", read_journal_dir},
     {"preset", R"("php-fpm")", read_preset},
     {"rules", R"(["php-fatal"])", [](const Setting& at, SourceSettings& to) { read_texts(at, to.rules); }},
     {"requests", "true", [](const Setting& at, SourceSettings& to) { at.read_flag(to.requests); }},
@@ -166,8 +169,8 @@ void read_sources(const Setting& setting, ApplicationSettings& to) {
   for (const Setting& item : *items) {
     SourceSettings source;
     settings::read_keys(item, kSourceKeys, source);
-    if (source.path.empty()) continue;
-    check_path(item, source, to);
+    if (!check_place(item, source, to)) continue;
+    if (!source.path.empty()) check_path(item, source, to);
     check_rule_names(item, source, to);
     to.sources.push_back(std::move(source));
   }
@@ -199,7 +202,7 @@ void check_counting(const Setting& table, const ApplicationSettings& application
                       fmt::format("add [[{}.rule]] with name and match, or preset to the source", table.key()));
   } else if (has_rules && !has_sources) {
     table.refuse_keys({"rule"}, "has no source: there is nothing to count in",
-                      fmt::format("add [[{}.source]] with path", table.key()));
+                      fmt::format("add [[{}.source]] with path or journal", table.key()));
   }
   // Each rule is good alone; together they may be too many.
   for (const auto& source : application.sources) {

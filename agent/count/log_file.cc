@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "agent/count/followed_file.h"
+#include "agent/count/journal_source_file.h"
 #include "agent/count/log_names.h"
 #include "agent/count/presets.h"
 #include "agent/count/source_matcher.h"
@@ -67,6 +68,7 @@ struct LogFollower::Parts {
   std::string setup_problem;
   std::vector<Source> sources;
   std::vector<Draining> draining;
+  std::vector<JournalSource> journals;
 
   void scan(Source& source, SteadyTime now);
   void look(std::size_t source_index, Watched& watched, SteadyTime now);
@@ -92,6 +94,10 @@ LogFollower::LogFollower(const agent::ApplicationSettings& application) : parts_
   for (const auto& settings : application.sources) {
     auto matcher = SourceMatcher::compile(settings, application);
     if (!matcher) parts_->setup_problem = matcher.error().text;
+    if (!settings.journal.empty()) {
+      if (matcher) parts_->journals.push_back({.matcher = std::move(*matcher), .settings = settings});
+      continue;
+    }
     Source source;
     if (matcher) source.matcher = std::move(*matcher);
     source.path = settings.path;
@@ -122,6 +128,7 @@ bool LogFollower::read(SteadyTime now, ErrorCounter& counter) {
     // What was rotated away is older than what stands in its place.
     more = parts_->read_draining(now, counter);
     more = parts_->read_watched(now, counter) || more;
+    for (auto& journal : parts_->journals) more = read_journal(journal, now, counter) || more;
   }
   for (const auto& problem : parts_->problems()) counter.note_gap(problem);
   return more;
@@ -320,6 +327,7 @@ std::vector<std::string> LogFollower::Parts::problems() const {
     add(source.absence);
     for (const auto& watched : source.watched) add(watched.problem);
   }
+  for (const auto& journal : journals) add(journal.problem);
   return all;
 }
 

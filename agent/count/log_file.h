@@ -9,11 +9,12 @@
 
 namespace serin::count {
 
-/// Follows the log files of one application and counts what is new. A file is known by device and inode; after a rename
-/// rotation the old file is read to its end (5 s without growth) beside the new one, whose bytes count from its
-/// beginning. A file that exists at the first look is read from its end, one that appears later from its beginning. A
-/// line counts when it is complete; longer ones are matched on their first limits::kLineBytesMatched bytes. Memory is
-/// bounded whatever the input. Single-threaded: read() is called every 250 ms by the loop.
+/// Follows the log files of one application, and its units in the journal (journald_file.h), and counts what is new. A
+/// file is known by device and inode; after a rename rotation the old file is read to its end (5 s without growth)
+/// beside the new one, whose bytes count from its beginning. A file that exists at the first look is read from its end,
+/// one that appears later from its beginning. A line counts when it is complete; longer ones are matched on their first
+/// limits::kLineBytesMatched bytes. Memory is bounded whatever the input. Single-threaded: read() is called every 250
+/// ms by the loop.
 class LogFollower {
  public:
   explicit LogFollower(const agent::ApplicationSettings& application);

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <optional>
 
+#include "agent/count/event_parts.h"
 #include "protocol/limits.h"
 
 namespace serin::count {
@@ -40,8 +41,7 @@ std::string_view unindented(std::string_view line) {
 
 void OpenEvents::close(const Event& event, const MessageSink& messages) {
   if (event.rule.empty()) return;
-  if (event.name.empty()) return messages.add(event.rule, event.text);
-  messages.add(event.rule, event.text + "\n" + event.name);
+  messages.add(event.rule, event_text(event.text, event.name, event.frame));
 }
 
 bool OpenEvents::take(std::string_view line, const re2::RE2* record_start, const MessageSink& messages) {
@@ -65,6 +65,7 @@ bool OpenEvents::take(std::string_view line, const re2::RE2* record_start, const
       belongs = next.has_value();
       if (next) {
         if (next->names_it) event->name = unindented(said.content).substr(0, limits::kEventBytesKept / 2);
+        keep_frame(said.content, event->frame);
         event->shape = next->shape;
         event->lines_apart = 0;
         event->last = messages.now;
@@ -116,7 +117,7 @@ std::string OpenEvents::saved() const {
   std::string all;
   for (const auto& event : events_) {
     if (all.empty()) all = kFormat;
-    for (const auto& field : {event.process, event.rule, event.text, event.name}) append_field(all, field);
+    for (const auto& field : {event.process, event.rule, event.text, event.name, event.frame}) append_field(all, field);
     append_field(all, fmt::format("{}", static_cast<unsigned>(event.shape.phase)));
     append_field(all, fmt::format("{}", event.shape.indent));
     append_field(all, event.shape.from_nginx ? "1" : "0");
@@ -129,7 +130,7 @@ OpenEvents OpenEvents::restored(std::string_view saved) {
   if (!saved.starts_with(kFormat)) return all;
   saved.remove_prefix(kFormat.size());
   while (!saved.empty() && all.events_.size() < kOpenMax) {
-    std::string_view fields[7];
+    std::string_view fields[8];
     for (auto& field : fields) {
       const auto taken = take_field(saved);
       if (!taken) return {};
@@ -139,14 +140,15 @@ OpenEvents OpenEvents::restored(std::string_view saved) {
                 .rule = std::string(fields[1]),
                 .text = std::string(fields[2]),
                 .name = std::string(fields[3]),
-                .shape = {.from_nginx = fields[6] == "1"},
+                .frame = std::string(fields[4]),
+                .shape = {.from_nginx = fields[7] == "1"},
                 .undated = true};
     unsigned phase = 0;
     const auto number = [](std::string_view text, auto& to) {
       return std::from_chars(text.data(), text.data() + text.size(), to).ec == std::errc{};
     };
-    if (!number(fields[4], phase) || phase > static_cast<unsigned>(EventShape::Phase::chained)) return {};
-    if (!number(fields[5], event.shape.indent)) return {};
+    if (!number(fields[5], phase) || phase > static_cast<unsigned>(EventShape::Phase::chained)) return {};
+    if (!number(fields[6], event.shape.indent)) return {};
     event.shape.phase = static_cast<EventShape::Phase>(phase);
     all.events_.push_back(std::move(event));
   }

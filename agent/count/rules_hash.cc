@@ -31,6 +31,8 @@ std::string text_of(const SourceSettings& source, const ApplicationSettings& app
   std::string text =
       fmt::format("requests {} multiline {}\n", count::counts_requests(source), count::is_multiline(source));
   append(text, source.record_start);
+  // A priority decides what is a line.
+  if (source.priority != kJournalPriorityAll) append(text, fmt::format("journal up to {}", source.priority));
   for (const auto& rule : rules) append(text, rule);
   return text;
 }

@@ -130,6 +130,7 @@ struct SourceMatcher::Parts {
   RuleBits left = 0;  ///< rules whose events others count
   bool requests = false;
   bool multiline = true;
+  Samples samples = Samples::normalised;
   std::unique_ptr<RE2> record_start;
 
   /// One call of take() or finish().
@@ -250,6 +251,7 @@ Result<SourceMatcher> SourceMatcher::compile(const agent::SourceSettings& source
   auto parts = std::make_unique<Parts>(Parts{.rules = std::move(*rules), .prefilter = std::move(prefilter)});
   parts->requests = counts_requests(source);
   parts->multiline = is_multiline(source);
+  parts->samples = source.samples;
   for (const auto& rule : settings) {
     if ((parts->rules.slow() >> parts->names.size() & 1U) != 0) parts->slow_names.push_back(rule.name);
     parts->names.push_back(rule.name);
@@ -272,7 +274,7 @@ Result<SourceMatcher> SourceMatcher::compile(const agent::SourceSettings& source
 
 void SourceMatcher::take(TextState& text, std::string_view bytes, SteadyTime now, Findings& found,
                          SignatureTable& signatures) const {
-  Parts::Run run{.text = text, .found = found, .messages = {.signatures = signatures, .now = now}};
+  Parts::Run run{.text = text, .found = found, .messages = {.signatures = signatures, .now = now, .samples = parts_->samples}};
   found.by_rule.resize(std::max(found.by_rule.size(), parts_->names.size()));
   if (run.has_events()) text.parts_->events.close_old(run.messages);
   if (text.parts_ && (text.parts_->skipping || text.parts_->pending_bytes > 0)) {
@@ -291,7 +293,7 @@ void SourceMatcher::take(TextState& text, std::string_view bytes, SteadyTime now
 
 void SourceMatcher::finish(TextState& text, SteadyTime now, Findings& found, SignatureTable& signatures) const {
   if (!text.parts_) return;
-  Parts::Run run{.text = text, .found = found, .messages = {.signatures = signatures, .now = now}};
+  Parts::Run run{.text = text, .found = found, .messages = {.signatures = signatures, .now = now, .samples = parts_->samples}};
   found.by_rule.resize(std::max(found.by_rule.size(), parts_->names.size()));
   if (text.parts_->pending_bytes > 0) parts_->pending_line(run, false);
   text.parts_->events.close_all(run.messages);
@@ -300,7 +302,7 @@ void SourceMatcher::finish(TextState& text, SteadyTime now, Findings& found, Sig
 
 void SourceMatcher::pause(TextState& text, SteadyTime now, SignatureTable& signatures) const {
   if (!text.parts_) return;
-  text.parts_->events.close_old({.signatures = signatures, .now = now});
+  text.parts_->events.close_old({.signatures = signatures, .now = now, .samples = parts_->samples});
   if (text.parts_->idle()) text.parts_.reset();
 }
 

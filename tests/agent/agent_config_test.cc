@@ -174,7 +174,7 @@ TEST(AgentConfig, refuses_an_application_that_could_not_be_applied) {
        "preset "
        "to the source"},
       {"[[application.shop.rule]]\nname = \"a\"\nmatch = 'a'",
-       "rule: has no source: there is nothing to count in; add [[application.shop.source]] with path"},
+       "rule: has no source: there is nothing to count in; add [[application.shop.source]] with path or journal"},
   };
   for (const Mistake& row : rows) {
     std::string text = row.text;

@@ -88,7 +88,7 @@ TEST(CountingConfig, refuses_rules_and_sources_that_count_wrong) {
   const Mistake rows[] = {
       {kSource + good_rule.substr(1),
        R"(6: application.shop.source.path: is missing in [[application.shop.source]]; add path = )"
-       R"("/var/log/shop/error.log")"},
+       R"("/var/log/shop/error.log" (or journal = ["php8.2-fpm.service"]))"},
       {kSource + "path = \"a.log\"" + good_rule,
        R"(7: application.shop.source.path: "a.log" is not absolute; write the whole path from the root, such as )"
        R"("/var/log/shop/error.log")"},
@@ -98,8 +98,8 @@ TEST(CountingConfig, refuses_rules_and_sources_that_count_wrong) {
       {good_source + good_source + good_rule.substr(1),
        R"(9: application.shop.source.path: "/var/log/a" stands here twice: its errors would count double; each file once)"},
       {kSource + "path = \"/var/log/a\"\ntype = \"file\"" + good_rule,
-       "8: application.shop.source.type: is unknown in [[application.shop.source]]; known here: path, preset, rules, "
-       "requests, multiline, record_start, samples"},
+       "8: application.shop.source.type: is unknown in [[application.shop.source]]; known here: path, journal, priority, "
+       "journal_dir, preset, rules, requests, multiline, record_start, samples"},
       {good_source + "preset = \"iis\"" + good_rule,
        "8: application.shop.source.preset: \"iis\" is no preset; one of apache, apache-access, bunyan, java, json, "
        "mediawiki, mongodb, nginx, nginx-access, php-fpm, python, syslog"},
