@@ -8,8 +8,8 @@
 /// Which lines belong to the event that an earlier line began: stack traces, causes, chained exceptions. Pure.
 namespace serin::count {
 
-/// "May  1 10:00:00 web1 shop[312]: text", "<3>shop[312]: text", "<3>kernel: text": who says it, and what. Without such a beginning the
-/// process is empty and the content is the whole line.
+/// "May  1 10:00:00 web1 shop[312]: text", "<3>shop[312]: text", "<3>kernel: text": who says it, and what. Without such
+/// a beginning the process is empty and the content is the whole line.
 struct ProcessLine {
   std::string_view process;  ///< "shop[312]"
   std::string_view content;

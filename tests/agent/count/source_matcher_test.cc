@@ -40,12 +40,13 @@ TEST(SourceMatcher, takes_bytes_that_are_no_text_as_they_are) {
   const auto matcher = matcher_for(kPlain, {text_rule("any", "^.?E.R$"), text_rule("bom", "^\xef\xbb\xbfstart"),
                                             text_rule("escape", "\x1b\\[31mred")});
   const std::string text = std::string("\xef\xbb\xbfstart\r\n") + std::string("E\0R\r\n", 5) + "E\xffR\n\xc3" +
-                           "E\x80R\n\x1b[31mred\n\xfe\xff\n\0\n";
-  EXPECT_EQ(count_in_any_steps(matcher, text).found, (Findings{.lines = 6, .errors = 5, .by_rule = {3, 1, 1}}));
+                           "E\x80R\n\x1b[31mred\n\xfe\xff\n" + std::string("\0\n", 2);
+  EXPECT_EQ(count_in_any_steps(matcher, text).found, (Findings{.lines = 7, .errors = 5, .by_rule = {3, 1, 1}}));
 }
 
 TEST(SourceMatcher, many_rules_of_one_line_are_told_apart_as_few_are) {
   std::vector<agent::RuleSettings> rules;
+  rules.reserve(64);
   for (int i = 0; i < 64; ++i) rules.push_back(text_rule(std::to_string(i), "x" + std::to_string(i) + "y"));
   const auto matcher = matcher_for(kPlain, rules);
   std::string line;
