@@ -45,11 +45,11 @@ struct SourceSettings {
   std::vector<std::string> journal;    ///< whole names of units; empty: a file
   int priority = kJournalPriorityAll;  ///< 0 emerg to 7 debug: what is less urgent is not read; 7: all is, also without
   std::string journal_dir;             ///< a folder of journal files; empty: this host's journal
-  std::string preset;              ///< a ready-made rule set, see count/presets.h; empty: none
-  std::vector<std::string> rules;  ///< which of the application's count here; empty: all, with a preset none
-  bool requests = false;           ///< an access log: its lines are requests
-  bool multiline = true;           ///< an event may go on in further lines
-  std::string record_start;        ///< RE2: what a line holds that begins a record; empty: told by its shape
+  std::string preset;                  ///< a ready-made rule set, see count/presets.h; empty: none
+  std::vector<std::string> rules;      ///< which of the application's count here; empty: all, with a preset none
+  bool requests = false;               ///< an access log: its lines are requests
+  bool multiline = true;               ///< an event may go on in further lines
+  std::string record_start;            ///< RE2: what a line holds that begins a record; empty: told by its shape
   Samples samples = Samples::normalised;
   friend bool operator==(const SourceSettings&, const SourceSettings&) = default;
 };

@@ -25,7 +25,8 @@ struct MessageSink {
 
 /// The events of one text that may go on in its next lines: one for each process that writes into it, at most
 /// kOpenMax. An event is over with the next record of its process, with kLinesApart lines of others, or a second
-/// without a line; then its message is given to the signatures: its first line, its exception's and where it was thrown. Pure; single-threaded; never fails.
+/// without a line; then its message is given to the signatures: its first line, its exception's and where it was
+/// thrown. Pure; single-threaded; never fails.
 class OpenEvents {
  public:
   static constexpr std::size_t kOpenMax = 8;
@@ -50,7 +51,7 @@ class OpenEvents {
   struct Event {
     std::string process;
     std::string rule;
-    std::string text;  ///< its first line
+    std::string text;   ///< its first line
     std::string name;   ///< its exception's line
     std::string frame;  ///< where it was thrown, as far as its lines have told
     EventShape shape;

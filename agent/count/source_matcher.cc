@@ -274,7 +274,8 @@ Result<SourceMatcher> SourceMatcher::compile(const agent::SourceSettings& source
 
 void SourceMatcher::take(TextState& text, std::string_view bytes, SteadyTime now, Findings& found,
                          SignatureTable& signatures) const {
-  Parts::Run run{.text = text, .found = found, .messages = {.signatures = signatures, .now = now, .samples = parts_->samples}};
+  Parts::Run run{
+      .text = text, .found = found, .messages = {.signatures = signatures, .now = now, .samples = parts_->samples}};
   found.by_rule.resize(std::max(found.by_rule.size(), parts_->names.size()));
   if (run.has_events()) text.parts_->events.close_old(run.messages);
   if (text.parts_ && (text.parts_->skipping || text.parts_->pending_bytes > 0)) {
@@ -293,7 +294,8 @@ void SourceMatcher::take(TextState& text, std::string_view bytes, SteadyTime now
 
 void SourceMatcher::finish(TextState& text, SteadyTime now, Findings& found, SignatureTable& signatures) const {
   if (!text.parts_) return;
-  Parts::Run run{.text = text, .found = found, .messages = {.signatures = signatures, .now = now, .samples = parts_->samples}};
+  Parts::Run run{
+      .text = text, .found = found, .messages = {.signatures = signatures, .now = now, .samples = parts_->samples}};
   found.by_rule.resize(std::max(found.by_rule.size(), parts_->names.size()));
   if (text.parts_->pending_bytes > 0) parts_->pending_line(run, false);
   text.parts_->events.close_all(run.messages);

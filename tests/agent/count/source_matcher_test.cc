@@ -19,7 +19,7 @@ TEST(SourceMatcher, counts_lines_and_errors_whatever_the_pieces) {
   const std::string text("one ERROR\n\ntwo\r\n\r\nthr\0ee ERROR\n\rfour\r\r\nERROR\nhalf ERROR", 55);
   EXPECT_EQ(count_in_any_steps(matcher, text), (Counted{.found = {.lines = 8, .errors = 4, .by_rule = {4}},
                                                         .messages = {{"error: one ERROR", 1},
-                                                                     {"error: " + std::string("thr\0ee ERROR", 12), 1},
+                                                                     {"error: thr ee ERROR", 1},
                                                                      {"error: ERROR", 1},
                                                                      {"error: half ERROR", 1}}}));
 }
@@ -66,7 +66,7 @@ TEST(SourceMatcher, a_line_that_three_rules_fit_is_one_error) {
       kPlain, {text_rule("a", "disk"), text_rule("b", "ERROR"), text_rule("c", "^ERR"), text_rule("d", "other")});
   EXPECT_EQ(count_in_any_steps(matcher, "ERROR on disk\nERROR\nfine\n"),
             (Counted{.found = {.lines = 3, .errors = 2, .by_rule = {1, 2, 2, 0}},
-                     .messages = {{"a: ERROR on disk", 1}, {"b: ERROR", 1}}}));
+                     .messages = {{"a: on disk", 1}, {"b: ERROR", 1}}}));
 }
 
 TEST(SourceMatcher, a_half_line_is_pending_until_its_rest_comes) {
