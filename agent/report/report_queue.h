@@ -16,7 +16,8 @@ namespace serin::report {
 /// so that a gap taints its own seconds only. Every application has at least one entry. Pure; single-threaded.
 class ReportQueue {
  public:
-  explicit ReportQueue(std::string run) : run_(std::move(run)) {}
+  /// `sequence`: no report of this run has had a greater number.
+  explicit ReportQueue(std::string run, std::uint64_t sequence = 0) : run_(std::move(run)), sequence_(sequence) {}
 
   /// The next report. All counters have been advanced to `now`.
   Report next(const std::map<ApplicationName, const count::ErrorCounter*>& counters,
@@ -28,6 +29,10 @@ class ReportQueue {
   void send_again_since(std::int64_t second);
 
   [[nodiscard]] const std::string& run() const { return run_; }
+  /// Of the newest report.
+  [[nodiscard]] std::uint64_t sequence() const { return sequence_; }
+  /// Seconds before this one are acknowledged.
+  [[nodiscard]] std::int64_t safe_until() const { return safe_until_; }
 
  private:
   std::string run_;

@@ -133,18 +133,6 @@ TEST_F(LogFollowerTest, is_blind_without_a_source_without_a_rule_and_with_a_bad_
   EXPECT_NE(gaps().find("rule bad"), std::string::npos);
 }
 
-/// Root may read everything, so the test becomes somebody else for a while.
-class Unprivileged {
- public:
-  Unprivileged() { EXPECT_TRUE(!was_root_ || ::seteuid(65'534) == 0); }
-  ~Unprivileged() { EXPECT_TRUE(!was_root_ || ::seteuid(0) == 0); }
-  Unprivileged(const Unprivileged&) = delete;
-  Unprivileged& operator=(const Unprivileged&) = delete;
-
- private:
-  bool was_root_ = ::geteuid() == 0;
-};
-
 TEST_F(LogFollowerTest, an_unreadable_file_is_blind_with_the_remedy_and_heals) {
   ASSERT_EQ(::chmod(folder_.c_str(), 0755), 0);
   const LogWriter writer(path("a.log"));

@@ -2,9 +2,11 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +35,18 @@ class LogWriter {
 
  private:
   posix::UniqueFd fd_;
+};
+
+/// Root may read everything, so the test becomes somebody else for a while.
+class Unprivileged {
+ public:
+  Unprivileged() { EXPECT_TRUE(!was_root_ || ::seteuid(65'534) == 0); }
+  ~Unprivileged() { EXPECT_TRUE(!was_root_ || ::seteuid(0) == 0); }
+  Unprivileged(const Unprivileged&) = delete;
+  Unprivileged& operator=(const Unprivileged&) = delete;
+
+ private:
+  bool was_root_ = ::geteuid() == 0;
 };
 
 /// A folder for logs, a follower with the rule ERROR, and a clock that the test moves.
