@@ -72,7 +72,11 @@ void LogFollower::Parts::discover(std::size_t source_index, SteadyTime now, Erro
     if (source.pattern.is_pattern) scan(source);
   }
   for (auto& watched : source.watched) {
-    if (all || (often && watched.is_linked) || !watched.problem.empty()) look(source_index, watched, now, counter);
+    if (!all && !(often && watched.is_linked) && watched.problem.empty()) continue;
+    const auto before = watched.followed ? watched.followed->file.id() : FileId{};
+    look(source_index, watched, now, counter);
+    const bool is_another = !watched.followed || watched.followed->file.id() != before;
+    if (is_another && watched.last) drain_missed(source_index, *watched.last, now, counter);
   }
   if (!waiting.empty()) settle_waiting(source_index, now, counter);
   if (often) note_absence(source_index);
@@ -80,7 +84,10 @@ void LogFollower::Parts::discover(std::size_t source_index, SteadyTime now, Erro
 
 /// Looks for new files that fit the pattern.
 void LogFollower::Parts::scan(Source& source) {
-  std::erase_if(source.watched, [](const Watched& watched) { return watched.absent && !watched.followed; });
+  std::erase_if(source.watched, [this](const Watched& watched) {
+    const auto is_last = [&](const Draining& old) { return watched.last && old.file.id() == watched.last->id; };
+    return watched.absent && !watched.followed && std::ranges::none_of(draining, is_last);
+  });
   source.problem.clear();
   std::error_code failed;
   auto entry = std::filesystem::directory_iterator(source.pattern.folder, failed);
@@ -120,7 +127,7 @@ void LogFollower::Parts::look(std::size_t source_index, Watched& watched, Steady
     if (watched.absent) {
       std::error_code none;
       watched.is_linked = std::filesystem::is_symlink(watched.path, none);
-      drain(source_index, watched, now, counter);
+      drain(source_index, watched, now);
       watched.start = FollowedFile::Start::beginning;
       watched.unreadable_since.reset();
       return;
@@ -134,7 +141,7 @@ void LogFollower::Parts::look(std::size_t source_index, Watched& watched, Steady
     watched.unreadable_since.reset();
     return;
   }
-  drain(source_index, watched, now, counter);
+  drain(source_index, watched, now);
   if (adopt(watched, id_of(status)) || is_followed(id_of(status))) return;
   if (!S_ISREG(status.st_mode)) {
     if (!sources[source_index].pattern.is_pattern) {
@@ -148,7 +155,7 @@ void LogFollower::Parts::look(std::size_t source_index, Watched& watched, Steady
 void LogFollower::Parts::open(std::size_t source_index, Watched& watched, SteadyTime now, ErrorCounter& counter) {
   // What is in a new file came since the last turn; in one that could not be read, since then.
   auto at_end = last_turn ? FollowedFile::KnownAt(*last_turn) : FollowedFile::KnownAt();
-  if (!last_turn && saved_ns == 0) at_end = now;
+  if (!last_turn && !is_resumed) at_end = now;
   if (watched.unreadable_since && now - *watched.unreadable_since > kUnreadableMoment)
     at_end = watched.unreadable_since;
   auto file = FollowedFile::open(watched.path, watched.start, now, at_end);
@@ -170,27 +177,26 @@ void LogFollower::Parts::open(std::size_t source_index, Watched& watched, Steady
   watched.is_linked = leads_elsewhere(watched.path);
 }
 
-void LogFollower::Parts::drain(std::size_t source_index, Watched& watched, SteadyTime now, ErrorCounter& counter) {
+void LogFollower::Parts::drain(std::size_t source_index, Watched& watched, SteadyTime now) {
   if (!watched.followed) return;
   if (watched.followed->watch >= 0) changes->forget(watched.followed->watch);
-  const auto id = watched.followed->file.id();
-  const auto changed_ns = watched.followed->file.changed_ns();
+  watched.last = watched.followed->file.position();
+  watched.last->path = watched.path;
   draining.push_back({.file = std::move(watched.followed->file), .source = source_index, .since = now});
   watched.followed.reset();
-  drain_missed(source_index, watched.path, id, changed_ns, now, counter);
 }
 
-/// Files that came to the path and went from it between two looks.
-void LogFollower::Parts::drain_missed(std::size_t source_index, const std::string& path, const FileId& old,
-                                      std::int64_t changed_ns, SteadyTime now, ErrorCounter& counter) {
+/// Files that came to the path after `old` and went from it between two looks.
+void LogFollower::Parts::drain_missed(std::size_t source_index, const FilePosition& old, SteadyTime now,
+                                      ErrorCounter& counter) {
   const auto at_end = last_turn ? FollowedFile::KnownAt(*last_turn) : FollowedFile::KnownAt();
-  const auto rotated = rotated_since(path, old, changed_ns);
+  const auto rotated = rotated_since(old.path, old.id, old.changed_ns);
   for (const auto& sibling : rotated.files) {
     if (is_followed(sibling.id)) continue;
     auto file = FollowedFile::open(sibling.path, FollowedFile::Start::beginning, now, at_end);
     if (!file || is_followed(file->id()) || is_finished(*file, sibling.changed_ns)) continue;
     draining.push_back({.file = std::move(*file), .source = source_index, .since = now});
-    if (!rotated.all) counter.note_gap(fmt::format("{} was rotated too fast: lines may be missing", path));
+    if (!rotated.all) counter.note_gap(fmt::format("{} was rotated too fast: lines may be missing", old.path));
   }
 }
 

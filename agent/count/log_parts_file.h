@@ -39,6 +39,7 @@ struct Watched {
   std::string path;
   FollowedFile::Start start = FollowedFile::Start::beginning;  ///< of the next file that is opened here
   std::optional<Followed> followed;
+  std::optional<FilePosition> last;  ///< of the file that stood here until it was drained
   std::optional<SteadyTime> unreadable_since;
   bool absent = false;
   bool is_linked = false;  ///< a link leads to the file or its folder: changes elsewhere give it another file
@@ -76,7 +77,7 @@ struct LogFollower::Parts {
   std::optional<SteadyTime> last_turn;  ///< what came since then came lately
   std::vector<FilePosition> waiting;    ///< of another process, not found yet
   bool same_boot = true;                ///< as theirs
-  std::int64_t saved_ns = 0;            ///< wall clock; when they were written down
+  bool is_resumed = false;              ///< another process was here before
 
   // Discovery
   void take_changes();
@@ -85,9 +86,8 @@ struct LogFollower::Parts {
   void scan(Source& source);
   void look(std::size_t source_index, Watched& watched, SteadyTime now, ErrorCounter& counter);
   void open(std::size_t source_index, Watched& watched, SteadyTime now, ErrorCounter& counter);
-  void drain(std::size_t source_index, Watched& watched, SteadyTime now, ErrorCounter& counter);
-  void drain_missed(std::size_t source_index, const std::string& path, const FileId& old, std::int64_t changed_ns,
-                    SteadyTime now, ErrorCounter& counter);
+  void drain(std::size_t source_index, Watched& watched, SteadyTime now);
+  void drain_missed(std::size_t source_index, const FilePosition& old, SteadyTime now, ErrorCounter& counter);
   void note_absence(std::size_t source_index);
   bool adopt(Watched& watched, const FileId& id);
   [[nodiscard]] bool is_followed(const FileId& id) const;
@@ -97,7 +97,7 @@ struct LogFollower::Parts {
   // Resuming
   void resume(const std::string& source, FollowedFile& file, ErrorCounter& counter);
   void settle_waiting(std::size_t source_index, SteadyTime now, ErrorCounter& counter);
-  void drain_where_it_is(std::size_t source_index, const FilePosition& position, SteadyTime now, ErrorCounter& counter);
+  bool drain_where_it_is(std::size_t source_index, const FilePosition& position, SteadyTime now, ErrorCounter& counter);
 
   // Reading
   void let_go(Draining& old, SteadyTime now, ErrorCounter& counter);

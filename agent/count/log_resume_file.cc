@@ -20,7 +20,7 @@ constexpr auto kForgottenAfter = 24h;
 void LogFollower::restore(const Stopped& stopped, WallTime now) {
   Parts& parts = *parts_;
   parts.same_boot = stopped.same_boot;
-  parts.saved_ns = std::chrono::nanoseconds(stopped.saved.wall.time_since_epoch()).count();
+  parts.is_resumed = true;
   if (stopped.same_boot) parts.last_turn = stopped.saved.steady;
   const auto is_known = [&](const std::string& path) {
     return std::ranges::find(stopped.state.sources, path) != stopped.state.sources.end();
@@ -85,7 +85,7 @@ void LogFollower::Parts::resume(const std::string& source, FollowedFile& file, E
 
 /// The source's paths have been looked at: what was not found there has lost its path.
 void LogFollower::Parts::settle_waiting(std::size_t source_index, SteadyTime now, ErrorCounter& counter) {
-  const auto& source = sources[source_index];
+  auto& source = sources[source_index];
   if (!source.problem.empty()) return;
   const auto is_settled = [&](const FilePosition& position) {
     if (position.source != source.path) return false;
@@ -93,27 +93,31 @@ void LogFollower::Parts::settle_waiting(std::size_t source_index, SteadyTime now
     return watched == source.watched.end() || watched->problem.empty();
   };
   const auto rest = std::ranges::stable_partition(waiting, [&](const FilePosition& p) { return !is_settled(p); });
-  const std::vector<FilePosition> settled(std::make_move_iterator(rest.begin()), std::make_move_iterator(rest.end()));
+  std::vector<FilePosition> settled(std::make_move_iterator(rest.begin()), std::make_move_iterator(rest.end()));
   waiting.erase(rest.begin(), rest.end());
-  for (const auto& position : settled) drain_where_it_is(source_index, position, now, counter);
+  for (auto& position : settled) {
+    // Where it is gone, what came after it is told by time: of another boot the device's number says nothing.
+    const bool found = drain_where_it_is(source_index, position, now, counter);
+    position.id = found ? draining.back().file.id() : FileId{};
+    const auto watched = std::ranges::find(source.watched, position.path, &Watched::path);
+    if (watched == source.watched.end()) continue;
+    if (!watched->last || watched->last->changed_ns < position.changed_ns) watched->last = position;
+  }
+  // Only now, when all that is known is followed.
+  for (const auto& position : settled) drain_missed(source_index, position, now, counter);
 }
 
-void LogFollower::Parts::drain_where_it_is(std::size_t source_index, const FilePosition& position, SteadyTime now,
+bool LogFollower::Parts::drain_where_it_is(std::size_t source_index, const FilePosition& position, SteadyTime now,
                                            ErrorCounter& counter) {
-  bool found = false;
   for (const auto& sibling : siblings_with_inode(position.path, position.id.inode)) {
     auto file = FollowedFile::open(sibling.path, FollowedFile::Start::beginning, now, {});
     if (!file || is_followed(file->id()) || !file->is_of(position, same_boot)) continue;
     if (auto went_on = file->go_on(position, same_boot, counter); !went_on) continue;
     draining.push_back({.file = std::move(*file), .source = source_index, .since = now});
-    found = true;
-    break;
+    return true;
   }
-  if (!found) counter.note_gap(fmt::format("{} was removed before its end was read", position.path));
-  if (position.draining) return;
-  // Of another boot the device's number says nothing: going by time does.
-  const auto since = found || position.changed_ns == 0 ? position.changed_ns : saved_ns;
-  drain_missed(source_index, position.path, found ? draining.back().file.id() : position.id, since, now, counter);
+  counter.note_gap(fmt::format("{} was removed before its end was read", position.path));
+  return false;
 }
 
 }  // namespace serin::count

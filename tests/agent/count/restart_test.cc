@@ -181,6 +181,41 @@ TEST_F(RestartTest, a_file_that_was_being_drained_is_read_to_its_end) {
   EXPECT_EQ(gaps(), "");
 }
 
+TEST_F(RestartTest, a_file_that_came_and_went_while_down_and_none_was_there_is_not_missed) {
+  write("a.log", "");
+  auto follower = follow({"a.log"});
+  turn(follower);
+  write("a.log", "ERROR 1\n");
+  turn(follower);
+  rename("a.log", "a.log.1");
+  turn(follower);
+  follower = restart(follower, {"a.log"}, 1h, [&] {
+    rename("a.log.1", "a.log.2");
+    write("a.log", "ERROR 2\n");
+    rename("a.log", "a.log.1");
+    write("a.log", "ERROR 3\n");
+  });
+  turn(follower);
+  turn(follower, 6s);
+  EXPECT_EQ(total(), (Counts{3, 3}));
+}
+
+TEST_F(RestartTest, a_file_that_came_and_went_right_after_it_is_not_missed_either) {
+  write("a.log", "");
+  auto follower = follow({"a.log"});
+  turn(follower);
+  write("a.log", "ERROR 1\n");
+  turn(follower);
+  follower = restart(follower, {"a.log"}, 1s, [&] { rename("a.log", "a.log.1"); });
+  turn(follower);
+  rename("a.log.1", "a.log.2");
+  write("a.log", "ERROR 2\n");
+  rename("a.log", "a.log.1");
+  write("a.log", "ERROR 3\n");
+  turn(follower);
+  EXPECT_EQ(total(), (Counts{3, 3}));
+}
+
 TEST_F(RestartTest, files_that_came_while_down_are_read_from_their_beginning_and_renamed_ones_go_on) {
   write("a.log", "ERROR before\n");
   auto follower = follow({"*.log", "later.txt"});

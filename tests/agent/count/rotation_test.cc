@@ -214,6 +214,23 @@ TEST_F(RotationTest, rotated_several_times_between_two_looks) {
   EXPECT_EQ(counted(), (Counts{12, 12}));
 }
 
+TEST_F(RotationTest, a_file_that_came_and_went_while_there_was_none_is_not_missed) {
+  write("a.log", "");
+  auto follower = follow({"a.log"});
+  turn(follower);
+  write("a.log", "ERROR 1\n");
+  turn(follower);
+  rename("a.log", "a.log.1");
+  turn(follower);
+  rename("a.log.1", "a.log.2");
+  write("a.log", "ERROR 2\n");
+  rename("a.log", "a.log.1");
+  turn(follower);
+  turn(follower, 6s);
+  turn(follower, 6s);
+  EXPECT_EQ(counted(), (Counts{2, 2}));
+}
+
 TEST_F(RotationTest, rotated_to_rising_numbers_counts_nothing_twice) {
   auto follower = follow({"a.log"});
   turn(follower);
