@@ -76,7 +76,7 @@ Result<void> FollowedFile::start_at_last_line() {
   auto tail = bytes_before(offset_);
   if (tail && tail->ends_with('\0')) {
     // Space that was set aside for what will be written: the end is before it.
-    offset_ = written_end(fd_.get(), 0, offset_);
+    offset_ = written_parts(fd_.get(), 0, offset_).end;
   }
   const auto bytes = std::min<std::uint64_t>(offset_, limits::kLineBytesMatched);
   tail = read_at(fd_.get(), offset_ - bytes, bytes);
@@ -163,7 +163,7 @@ Result<bool> FollowedFile::read(const SourceMatcher& matcher, SteadyTime now, Er
   changed_ns_ = changed_ns;
   at_end_ = false;
   const bool sparse = static_cast<std::uint64_t>(status.st_blocks) * 512 < size;
-  if (auto skipped = skip_backlog(matcher, now, counter); !skipped) return std::unexpected(skipped.error());
+  if (auto skipped = skip_backlog(counter); !skipped) return std::unexpected(skipped.error());
   const auto before = offset_;
   const auto how = read_on(sparse, matcher, now, counter);
   if (!how) return std::unexpected(how.error());
@@ -218,13 +218,10 @@ void FollowedFile::begin_again(ErrorCounter& counter) {
 }
 
 /// Holes and space that is only set aside are no backlog.
-Result<void> FollowedFile::skip_backlog(const SourceMatcher& matcher, SteadyTime now, ErrorCounter& counter) {
+Result<void> FollowedFile::skip_backlog(ErrorCounter& counter) {
   if (size_ - offset_ <= limits::kBacklogBytesMax) return {};
-  if (const auto part = written_part(fd_.get(), offset_, size_); part.begin > offset_ && part.begin < size_) {
-    pass_hole(part.begin, matcher, now, counter);
-  }
-  const auto end = written_end(fd_.get(), offset_, size_);
-  if (end - offset_ <= limits::kBacklogBytesMax) return {};
+  const auto [bytes, end] = written_parts(fd_.get(), offset_, size_);
+  if (bytes <= limits::kBacklogBytesMax) return {};
   const auto newest = end - limits::kReadBytesPerTurn;
   auto before = bytes_before(newest);
   if (!before) return std::unexpected(before.error());

@@ -79,7 +79,7 @@ class FollowedFile {
   Result<bool> begins_as_before(std::uint64_t size);
   void begin_again(ErrorCounter& counter);
   [[nodiscard]] bool is_late(SteadyTime now) const;
-  Result<void> skip_backlog(const SourceMatcher& matcher, SteadyTime now, ErrorCounter& counter);
+  Result<void> skip_backlog(ErrorCounter& counter);
   [[nodiscard]] Result<std::string> bytes_before(std::uint64_t offset) const;
   Result<How> read_on(bool sparse, const SourceMatcher& matcher, SteadyTime now, ErrorCounter& counter);
   void take(std::string_view bytes, const SourceMatcher& matcher, SteadyTime now, ErrorCounter& counter);

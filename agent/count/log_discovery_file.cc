@@ -31,6 +31,7 @@ bool leads_elsewhere(const std::string& path) {
 
 void LogFollower::Parts::take_changes() {
   const auto news = changes->take();
+  if (news.all.empty() && !news.lost) return;
   for (auto& source : sources) {
     if (news.lost) source.is_due = true;
     for (const auto& change : news.all) {

@@ -22,15 +22,16 @@ WrittenPart written_part(int fd, std::uint64_t from, std::uint64_t size) {
   return {.begin = begin, .end = hole < 0 ? size : std::clamp(static_cast<std::uint64_t>(hole), begin, size)};
 }
 
-std::uint64_t written_end(int fd, std::uint64_t from, std::uint64_t size) {
-  auto end = from;
-  for (int parts = 0; end < size; ++parts) {
-    const auto part = written_part(fd, end, size);
-    if (part.begin >= size) return end;
-    if (parts == kPartsMax) return size;
-    end = part.end;
+WrittenParts written_parts(int fd, std::uint64_t from, std::uint64_t size) {
+  WrittenParts all{.bytes = 0, .end = from};
+  for (int parts = 0; all.end < size; ++parts) {
+    auto part = written_part(fd, all.end, size);
+    if (part.begin >= size) break;
+    if (parts == kPartsMax) part.end = size;
+    all.bytes += part.end - part.begin;
+    all.end = part.end;
   }
-  return end;
+  return all;
 }
 
 }  // namespace serin::count

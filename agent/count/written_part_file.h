@@ -15,7 +15,11 @@ struct WrittenPart {
 /// holes has one part. The descriptor's own offset moves.
 WrittenPart written_part(int fd, std::uint64_t from, std::uint64_t size);
 
-/// Where the last part that begins behind `from` ends; `from` when there is none.
-std::uint64_t written_end(int fd, std::uint64_t from, std::uint64_t size);
+/// All parts from `from` on together.
+struct WrittenParts {
+  std::uint64_t bytes = 0;
+  std::uint64_t end = 0;  ///< of the last one; `from` when there is none
+};
+WrittenParts written_parts(int fd, std::uint64_t from, std::uint64_t size);
 
 }  // namespace serin::count
