@@ -48,8 +48,11 @@ void fields(V& v, PositionRecord& m) {
   v("text", m.at.text);
   v("changed_ns", m.at.changed_ns);
   v("at_end_ms", m.at.at_end_ms);
+  v("grown_ms", m.at.grown_ms);
   v("seen_ms", m.at.seen_ms);
-  v("draining", m.at.draining);
+  v("is_newest", m.at.is_newest);
+  v("is_draining", m.at.is_draining);
+  v("is_finished", m.at.is_finished);
 }
 template <class V>
 void fields(V& v, ApplicationRecord& m) {
@@ -85,7 +88,8 @@ namespace {
 
 bool same_position(const FilePosition& a, const FilePosition& b) {
   return a.offset == b.offset && a.line_bytes == b.line_bytes && a.id == b.id && a.generation == b.generation &&
-         a.draining == b.draining && a.path == b.path && a.text == b.text;
+         a.is_newest == b.is_newest && a.is_draining == b.is_draining && a.is_finished == b.is_finished &&
+         a.path == b.path && a.text == b.text;
 }
 
 /// But for what changes by itself while nothing is logged: clocks, quiet seconds, the gaps of a blind host.

@@ -33,8 +33,11 @@ struct FilePosition {
   std::string text;              ///< TextState::saved()
   std::int64_t changed_ns = 0;   ///< the file's own time of its last change, when it was looked at last
   std::int64_t at_end_ms = 0;    ///< FleetClock; when it was known to have no more than this; 0: never
+  std::int64_t grown_ms = 0;     ///< FleetClock; when something was read last
   std::int64_t seen_ms = 0;      ///< wall clock; when it was there last
-  bool draining = false;         ///< it has lost its path and was being read to its end
+  bool is_newest = false;        ///< of those that stood at its path
+  bool is_draining = false;      ///< it has lost its path and is read to its end
+  bool is_finished = false;      ///< it was drained: only what came after it at its path is of interest
   friend bool operator==(const FilePosition&, const FilePosition&) = default;
 };
 

@@ -135,7 +135,8 @@ FilePosition FollowedFile::position() const {
           .anchor = anchor_,
           .text = text_.saved(),
           .changed_ns = changed_ns_,
-          .at_end_ms = at_end_at_ ? at_end_at_->time_since_epoch().count() : 0};
+          .at_end_ms = at_end_at_ ? at_end_at_->time_since_epoch().count() : 0,
+          .grown_ms = grown_at_.time_since_epoch().count()};
 }
 
 Result<bool> FollowedFile::read(const SourceMatcher& matcher, SteadyTime now, ErrorCounter& counter) {

@@ -47,7 +47,7 @@ class FollowedFile {
   /// Goes on there: right after open(), where is_of() said so. Truncated meanwhile: see above; its unfinished line is
   /// gone.
   Result<void> go_on(const FilePosition& position, bool same_boot, ErrorCounter& counter);
-  /// The position now; `source`, `seen_ms` and `draining` are the caller's to fill in.
+  /// The position now; `source`, `seen_ms` and what it is to its path are the caller's to fill in.
   [[nodiscard]] FilePosition position() const;
 
   /// Counts what was written, at most limits::kReadBytesPerTurn; true when something was left. More than
@@ -66,6 +66,8 @@ class FollowedFile {
   [[nodiscard]] bool is_deleted() const { return deleted_; }
   /// It has got another name.
   void now_at(const std::string& path) { path_ = path; }
+  /// When it grew, as far as is known.
+  void grew_at(SteadyTime then) { grown_at_ = then; }
   /// Somebody who would have heard of a change says that until then there was none.
   void unchanged_until(SteadyTime then) {
     if (at_end_ && (!at_end_at_ || *at_end_at_ < then)) at_end_at_ = then;

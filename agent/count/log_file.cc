@@ -96,7 +96,8 @@ bool LogFollower::Parts::read_draining(SteadyTime now, ErrorCounter& counter) {
     const auto more = old->file.read(*sources[old->source].matcher, now, counter);
     const bool quiet = more && !*more && now - std::max(old->since, old->file.grown_at()) >= kDrainQuiet;
     const bool overdue = old->file.is_deleted() && now - old->since >= kDrainDeletedMax;
-    const bool crowded = draining.size() > kDrainingMax && old == draining.begin();
+    // The oldest that has been read so far; where none has, the oldest.
+    const bool crowded = draining.size() > kDrainingMax && more && (!*more || draining.size() > 2 * kDrainingMax);
     if (!more) {
       counter.note_gap(cannot_read(old->file.path(), more.error()));
     } else if (!quiet && (overdue || crowded)) {

@@ -39,13 +39,12 @@ void LogFollower::restore(const Stopped& stopped, WallTime now) {
 
 FollowerState LogFollower::state(WallTime now) const {
   FollowerState state;
-  const auto add = [&](const Source& source, const FollowedFile& file, bool draining) {
-    auto position = file.position();
+  const auto add = [&](const Source& source, FilePosition position) {
     position.source = source.path;
     position.seen_ms = now.time_since_epoch().count();
-    position.draining = draining;
     state.files.push_back(std::move(position));
   };
+  std::vector<FileId> newest;  // of those that are drained
   for (const auto& source : parts_->sources) {
     // A path that could not be looked at yet is as new as ever.
     const auto was_seen = [](const Watched& watched) { return watched.start == FollowedFile::Start::beginning; };
@@ -53,10 +52,25 @@ FollowerState LogFollower::state(WallTime now) const {
       state.sources.push_back(source.path);
     }
     for (const auto& watched : source.watched) {
-      if (watched.followed) add(source, watched.followed->file, false);
+      if (watched.followed) {
+        auto position = watched.followed->file.position();
+        position.is_newest = true;
+        add(source, std::move(position));
+      } else if (watched.last && parts_->is_followed(watched.last->id)) {
+        newest.push_back(watched.last->id);
+      } else if (watched.last) {
+        auto position = *watched.last;
+        position.is_newest = position.is_finished = true;
+        add(source, std::move(position));
+      }
     }
   }
-  for (const auto& old : parts_->draining) add(parts_->sources[old.source], old.file, true);
+  for (const auto& old : parts_->draining) {
+    auto position = old.file.position();
+    position.is_draining = true;
+    position.is_newest = std::ranges::find(newest, old.file.id()) != newest.end();
+    add(parts_->sources[old.source], std::move(position));
+  }
   state.files.insert(state.files.end(), parts_->waiting.begin(), parts_->waiting.end());
   return state;
 }
@@ -64,7 +78,7 @@ FollowerState LogFollower::state(WallTime now) const {
 /// `file` was just opened at its path.
 void LogFollower::Parts::resume(const std::string& source, FollowedFile& file, ErrorCounter& counter) {
   const auto is_it = [&](const FilePosition& position) {
-    return position.source == source && file.is_of(position, same_boot);
+    return position.source == source && !position.is_finished && file.is_of(position, same_boot);
   };
   auto found = std::ranges::find_if(waiting, is_it);
   if (found != waiting.end()) {
@@ -97,14 +111,16 @@ void LogFollower::Parts::settle_waiting(std::size_t source_index, SteadyTime now
   waiting.erase(rest.begin(), rest.end());
   for (auto& position : settled) {
     // Where it is gone, what came after it is told by time: of another boot the device's number says nothing.
-    const bool found = drain_where_it_is(source_index, position, now, counter);
-    position.id = found ? draining.back().file.id() : FileId{};
+    const bool is_found = !position.is_finished && drain_where_it_is(source_index, position, now, counter);
+    if (is_found) position.id = draining.back().file.id();
+    if (!is_found && !(position.is_finished && same_boot)) position.id = {};
     const auto watched = std::ranges::find(source.watched, position.path, &Watched::path);
-    if (watched == source.watched.end()) continue;
-    if (!watched->last || watched->last->changed_ns < position.changed_ns) watched->last = position;
+    if (position.is_newest && watched != source.watched.end()) watched->last = position;
   }
   // Only now, when all that is known is followed.
-  for (const auto& position : settled) drain_missed(source_index, position, now, counter);
+  for (const auto& position : settled) {
+    if (position.is_newest) drain_missed(source_index, position, now, counter);
+  }
 }
 
 bool LogFollower::Parts::drain_where_it_is(std::size_t source_index, const FilePosition& position, SteadyTime now,
@@ -113,7 +129,11 @@ bool LogFollower::Parts::drain_where_it_is(std::size_t source_index, const FileP
     auto file = FollowedFile::open(sibling.path, FollowedFile::Start::beginning, now, {});
     if (!file || is_followed(file->id()) || !file->is_of(position, same_boot)) continue;
     if (auto went_on = file->go_on(position, same_boot, counter); !went_on) continue;
-    draining.push_back({.file = std::move(*file), .source = source_index, .since = now});
+    // Who wrote into it before it was moved away may do so yet; after a reboot nobody does.
+    const SteadyTime grown{Duration{same_boot ? position.grown_ms : 0}};
+    const auto since = position.is_draining || !same_boot ? grown : now;
+    file->grew_at(since);
+    draining.push_back({.file = std::move(*file), .source = source_index, .since = since});
     return true;
   }
   counter.note_gap(fmt::format("{} was removed before its end was read", position.path));

@@ -22,8 +22,11 @@ Checkpoint sample() {
                               .text = "\x01\x02",
                               .changed_ns = 1'700'000'000'000'000'001,
                               .at_end_ms = 99'000,
+                              .grown_ms = 98'000,
                               .seen_ms = 1'700'000'000'000,
-                              .draining = true};
+                              .is_newest = true,
+                              .is_draining = true,
+                              .is_finished = true};
   const CounterState counts{.totals = {.errors = 5, .lines = 90, .late_errors = 1, .late_lines = 2},
                             .seconds = {{.second = 98, .errors = 3, .lines = 60, .signatures = {{1, 2}}},
                                         {.second = 99, .errors = 1, .lines = 28}},

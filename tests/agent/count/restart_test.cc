@@ -216,6 +216,29 @@ TEST_F(RestartTest, a_file_that_came_and_went_right_after_it_is_not_missed_eithe
   EXPECT_EQ(total(), (Counts{3, 3}));
 }
 
+TEST_F(RestartTest, what_was_drained_before_it_is_not_read_again_though_an_older_file_still_grows) {
+  const LogWriter oldest(path("a.log"));
+  auto follower = follow({"a.log"});
+  turn(follower);
+  rename("a.log", "a.log.1");
+  write("a.log", "ERROR 1\n");
+  turn(follower);
+  rename("a.log.1", "a.log.2");
+  rename("a.log", "a.log.1");
+  write("a.log", "");
+  for (int i = 0; i < 10; ++i) {
+    turn(follower, 1s);
+    oldest.write("ERROR by one that keeps its file\n");
+  }
+  for (const Duration pause : {1s, 1s, 10s, 1s}) {
+    follower = restart(follower, {"a.log"}, pause);
+    turn(follower);
+    turn(follower);
+  }
+  EXPECT_EQ(total(), (Counts{11, 11}));
+  EXPECT_EQ(gaps().find("removed"), std::string::npos) << gaps();
+}
+
 TEST_F(RestartTest, files_that_came_while_down_are_read_from_their_beginning_and_renamed_ones_go_on) {
   write("a.log", "ERROR before\n");
   auto follower = follow({"*.log", "later.txt"});
