@@ -20,6 +20,7 @@ using namespace std::chrono_literals;
 constexpr auto kUnreadableMoment = 2s;
 /// Two files may begin alike for a few bytes.
 constexpr std::uint32_t kTellingHeadBytes = 64;
+constexpr int kAttemptsMax = 3;
 
 bool leads_elsewhere(const std::string& path) {
   std::error_code failed;
@@ -191,14 +192,21 @@ void LogFollower::Parts::drain(std::size_t source_index, Watched& watched, Stead
 void LogFollower::Parts::drain_missed(std::size_t source_index, const FilePosition& old, SteadyTime now,
                                       ErrorCounter& counter) {
   const auto at_end = last_turn ? FollowedFile::KnownAt(*last_turn) : FollowedFile::KnownAt();
-  const auto rotated = rotated_since(old.path, old.id, old.changed_ns);
-  for (const auto& sibling : rotated.files) {
-    if (is_followed(sibling.id)) continue;
-    auto file = FollowedFile::open(sibling.path, FollowedFile::Start::beginning, now, at_end);
-    if (!file || is_followed(file->id()) || is_finished(*file, sibling.changed_ns)) continue;
-    draining.push_back({.file = std::move(*file), .source = source_index, .since = now});
-    if (!rotated.all) counter.note_gap(fmt::format("{} was rotated too fast: lines may be missing", old.path));
+  // Again where one was renamed between the listing and the open.
+  bool is_stale = true;
+  for (int attempt = 0; is_stale && attempt < kAttemptsMax; ++attempt) {
+    is_stale = false;
+    const auto rotated = rotated_since(old.path, old.id, old.changed_ns);
+    for (const auto& sibling : rotated.files) {
+      if (is_followed(sibling.id)) continue;
+      auto file = FollowedFile::open(sibling.path, FollowedFile::Start::beginning, now, at_end);
+      is_stale = is_stale || !file || file->id() != sibling.id;
+      if (!file || file->id() != sibling.id || is_finished(*file, sibling.changed_ns)) continue;
+      draining.push_back({.file = std::move(*file), .source = source_index, .since = now});
+      if (!rotated.all) counter.note_gap(fmt::format("{} was rotated too fast: lines may be missing", old.path));
+    }
   }
+  if (is_stale) counter.note_gap(fmt::format("{}: a rotated file could not be read", old.path));
 }
 
 /// A file that came back, or got a name that a pattern fits, is followed there from where it was.

@@ -14,6 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kForgottenAfter = 24h;
+constexpr int kAttemptsMax = 3;
 
 }  // namespace
 
@@ -125,16 +126,19 @@ void LogFollower::Parts::settle_waiting(std::size_t source_index, SteadyTime now
 
 bool LogFollower::Parts::drain_where_it_is(std::size_t source_index, const FilePosition& position, SteadyTime now,
                                            ErrorCounter& counter) {
-  for (const auto& sibling : siblings_with_inode(position.path, position.id.inode)) {
-    auto file = FollowedFile::open(sibling.path, FollowedFile::Start::beginning, now, {});
-    if (!file || is_followed(file->id()) || !file->is_of(position, same_boot)) continue;
-    if (auto went_on = file->go_on(position, same_boot, counter); !went_on) continue;
-    // Who wrote into it before it was moved away may do so yet; after a reboot nobody does.
-    const SteadyTime grown{Duration{same_boot ? position.grown_ms : 0}};
-    const auto since = position.is_draining || !same_boot ? grown : now;
-    file->grew_at(since);
-    draining.push_back({.file = std::move(*file), .source = source_index, .since = since});
-    return true;
+  // Again where it was renamed between the listing and the open.
+  for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
+    for (const auto& sibling : siblings_with_inode(position.path, position.id.inode)) {
+      auto file = FollowedFile::open(sibling.path, FollowedFile::Start::beginning, now, {});
+      if (!file || is_followed(file->id()) || !file->is_of(position, same_boot)) continue;
+      if (auto went_on = file->go_on(position, same_boot, counter); !went_on) continue;
+      // Who wrote into it before it was moved away may do so yet; after a reboot nobody does.
+      const SteadyTime grown{Duration{same_boot ? position.grown_ms : 0}};
+      const auto since = position.is_draining || !same_boot ? grown : now;
+      file->grew_at(since);
+      draining.push_back({.file = std::move(*file), .source = source_index, .since = since});
+      return true;
+    }
   }
   counter.note_gap(fmt::format("{} was removed before its end was read", position.path));
   return false;

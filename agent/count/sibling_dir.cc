@@ -13,6 +13,8 @@
 namespace serin::count {
 namespace {
 
+constexpr int kListingsMax = 5;
+
 struct CloseFolder {
   void operator()(DIR* folder) const { ::closedir(folder); }
 };
@@ -48,9 +50,22 @@ std::vector<Sibling> siblings_with_inode(const std::string& path, std::uint64_t 
 
 Rotated rotated_since(const std::string& path, const FileId& old, std::int64_t changed_ns) {
   const auto at = split_source_path(path);
-  auto all = regular_files(
-      at.folder, [&at](const std::string& candidate, std::uint64_t) { return is_rotated_name_of(at.name, candidate); });
-  std::ranges::sort(all, [](const Sibling& a, const Sibling& b) { return is_rotated_after(b.path, a.path); });
+  const auto list = [&at] {
+    auto all = regular_files(at.folder, [&at](const std::string& candidate, std::uint64_t) {
+      return is_rotated_name_of(at.name, candidate);
+    });
+    std::ranges::sort(all, [](const Sibling& a, const Sibling& b) { return is_rotated_after(b.path, a.path); });
+    return all;
+  };
+  const auto is_same = [](const Sibling& a, const Sibling& b) { return a.path == b.path && a.id == b.id; };
+  // A file that is renamed while the folder is listed may stand in no list, or be gone when it is looked at.
+  auto all = list();
+  for (int again = 0; again < kListingsMax; ++again) {
+    auto next = list();
+    const bool is_still = std::ranges::equal(all, next, is_same);
+    all = std::move(next);
+    if (is_still) break;
+  }
   const auto found = std::ranges::find(all, old, &Sibling::id);
   const bool is_there = found != all.end();
   if (is_there) all.erase(all.begin(), std::next(found));
