@@ -318,6 +318,21 @@ TEST_F(RestartTest, after_a_reboot_the_device_may_have_another_number) {
   EXPECT_EQ(late(), (Counts{1, 1}));
 }
 
+TEST_F(RestartTest, the_wall_clock_jumps_by_an_hour_either_way) {
+  const LogWriter writer(path("a.log"));
+  auto follower = follow({"a.log"});
+  turn(follower);
+  for (const Duration jump : {-1h, 2h, -3h}) {
+    follower = restart(follower, {"a.log"}, 1s, [&] {
+      began_ += jump;
+      writer.write("ERROR\n");
+    });
+    turn(follower);
+  }
+  EXPECT_EQ(counted(), (Counts{3, 3}));
+  EXPECT_EQ(gaps(), "");
+}
+
 TEST_F(RestartTest, a_backlog_of_hours_is_skipped_and_said) {
   const LogWriter writer(path("a.log"));
   auto follower = follow({"a.log"});
