@@ -45,7 +45,7 @@ FollowerState LogFollower::state(WallTime now) const {
     position.seen_ms = now.time_since_epoch().count();
     state.files.push_back(std::move(position));
   };
-  std::vector<FileId> newest;  // of those that are drained
+  std::vector<FilePosition> newest;  // of those that are drained, with the paths where they stood
   for (const auto& source : parts_->sources) {
     // A path that could not be looked at yet is as new as ever.
     const auto was_seen = [](const Watched& watched) { return watched.start == FollowedFile::Start::beginning; };
@@ -58,7 +58,7 @@ FollowerState LogFollower::state(WallTime now) const {
         position.is_newest = true;
         add(source, std::move(position));
       } else if (watched.last && parts_->is_followed(watched.last->id)) {
-        newest.push_back(watched.last->id);
+        newest.push_back(*watched.last);
       } else if (watched.last) {
         auto position = *watched.last;
         position.is_newest = position.is_finished = true;
@@ -69,7 +69,9 @@ FollowerState LogFollower::state(WallTime now) const {
   for (const auto& old : parts_->draining) {
     auto position = old.file.position();
     position.is_draining = true;
-    position.is_newest = std::ranges::find(newest, old.file.id()) != newest.end();
+    const auto stood = std::ranges::find(newest, position.id, &FilePosition::id);
+    position.is_newest = stood != newest.end();
+    if (position.is_newest) position.path = stood->path;
     add(parts_->sources[old.source], std::move(position));
   }
   state.files.insert(state.files.end(), parts_->waiting.begin(), parts_->waiting.end());

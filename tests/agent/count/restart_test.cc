@@ -200,6 +200,24 @@ TEST_F(RestartTest, a_file_that_came_and_went_while_down_and_none_was_there_is_n
   EXPECT_EQ(total(), (Counts{3, 3}));
 }
 
+TEST_F(RestartTest, a_file_that_came_and_went_between_two_of_them_is_not_missed) {
+  write("a.log", "");
+  auto follower = follow({"a.log"});
+  turn(follower);
+  write("a.log", "ERROR 1\n");
+  turn(follower);
+  follower = restart(follower, {"a.log"}, 1s, [&] { rename("a.log", "a.log.1"); });
+  turn(follower);
+  follower = restart(follower, {"a.log"}, 1s, [&] {
+    rename("a.log.1", "a.log.2");
+    write("a.log", "ERROR 2\n");
+    rename("a.log", "a.log.1");
+    write("a.log", "ERROR 3\n");
+  });
+  turn(follower);
+  EXPECT_EQ(total(), (Counts{3, 3}));
+}
+
 TEST_F(RestartTest, a_file_that_came_and_went_right_after_it_is_not_missed_either) {
   write("a.log", "");
   auto follower = follow({"a.log"});
