@@ -54,29 +54,7 @@ make_agent() {
 }
 
 # What its record says of all lines and errors.
-agent_counts() {
-  python3 - "$1" <<'EOF'
-import glob, hashlib, sys
-newest = (0, None)
-for name in glob.glob(sys.argv[1] + "/state/counts.*"):
-    raw = open(name, "rb").read()
-    number, length = int.from_bytes(raw[8:16], "little"), int.from_bytes(raw[16:24], "little")
-    record = raw[56:56 + length]
-    assert hashlib.sha256(raw[8:24] + record).digest() == raw[24:56], name
-    newest = max(newest, (number, record))
-# A msgpack map of short names and unsigned numbers follows the key.
-at, totals = newest[1].index(b"\xa6totals") + 8, {}
-while newest[1][at] >> 5 == 5:
-    name = newest[1][at + 1:at + 1 + (newest[1][at] & 31)]
-    at += 1 + len(name)
-    wide = {0xcc: 1, 0xcd: 2, 0xce: 4, 0xcf: 8}.get(newest[1][at], 0)
-    totals[name.decode()] = int.from_bytes(newest[1][at + 1:at + 1 + wide], "big") if wide else newest[1][at]
-    at += 1 + wide
-    if len(totals) == 9:
-        break
-print(totals["lines"], totals["errors"])
-EOF
-}
+agent_counts() { python3 "$(dirname "$0")/../support/recorded_totals.py" "$1/state"; }
 
 # --- 10,000 lines/s
 log=$work/app.log
