@@ -156,7 +156,7 @@ void LogFollower::Parts::look(std::size_t source_index, Watched& watched, Steady
 
 void LogFollower::Parts::open(std::size_t source_index, Watched& watched, SteadyTime now, ErrorCounter& counter) {
   // What is in a new file came since the last turn; in one that could not be read, since then.
-  auto at_end = last_turn ? FollowedFile::KnownAt(*last_turn) : FollowedFile::KnownAt();
+  FollowedFile::KnownAt at_end = last_turn;
   if (!last_turn && !is_resumed) at_end = now;
   if (watched.unreadable_since && now - *watched.unreadable_since > kUnreadableMoment)
     at_end = watched.unreadable_since;
@@ -191,7 +191,7 @@ void LogFollower::Parts::drain(std::size_t source_index, Watched& watched, Stead
 /// Files that came to the path after `old` and went from it between two looks.
 void LogFollower::Parts::drain_missed(std::size_t source_index, const FilePosition& old, SteadyTime now,
                                       ErrorCounter& counter) {
-  const auto at_end = last_turn ? FollowedFile::KnownAt(*last_turn) : FollowedFile::KnownAt();
+  const FollowedFile::KnownAt at_end = last_turn;
   // Again where one was renamed between the listing and the open.
   bool is_stale = true;
   for (int attempt = 0; is_stale && attempt < kAttemptsMax; ++attempt) {

@@ -23,6 +23,7 @@ struct CloseFolder {
 template <class Wanted>
 std::vector<Sibling> regular_files(const std::string& folder, Wanted wanted) {
   std::vector<Sibling> all;
+  const std::string above = folder == "/" ? folder : folder + "/";
   const std::unique_ptr<DIR, CloseFolder> listing(::opendir(folder.c_str()));
   if (!listing) return all;
   // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody else reads this stream
@@ -34,7 +35,7 @@ std::vector<Sibling> regular_files(const std::string& folder, Wanted wanted) {
         !S_ISREG(status.st_mode)) {
       continue;
     }
-    all.push_back({.path = folder == "/" ? "/" + name : folder + "/" + name,
+    all.push_back({.path = above + name,
                    .id = {.device = status.st_dev, .inode = status.st_ino},
                    .changed_ns = std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec});
   }
