@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "protocol/limits.h"
 #include "protocol/text.h"
@@ -20,6 +21,7 @@ constexpr Duration kOutcomeResend = 5s;
 constexpr Duration kLogAgainAfter = 1h;
 constexpr std::uint32_t kSilentDialsNamed = 3;
 constexpr std::uint32_t kBackoffDoublings = 6;
+constexpr std::size_t kReportsRemembered = limits::kReportedSecondsKept.count();
 
 bool due(const std::optional<SteadyTime>& last, Now now) {
   return !last || now.steady - *last >= kLogAgainAfter;
@@ -33,16 +35,23 @@ bool loads(const ApplicationStatus& before, const ApplicationStatus& after) {
 
 }  // namespace
 
-AgentCore::AgentCore(const AgentSettings& settings, Identity identity, std::uint64_t seed, Now now)
+AgentCore::AgentCore(const AgentSettings& settings, Identity identity, std::uint64_t seed, Now now,
+                     const count::Resumed& resumed)
     : settings_(settings),
       identity_(std::move(identity)),
       random_(seed),
-      reports_(identity_.instance),
+      reports_(resumed.run.empty() ? identity_.instance : resumed.run, resumed.sequence),
       next_dial_(now.steady),
       link_since_(now.steady) {
   for (const auto& [name, application] : settings_.applications) {
     applications_[name].status.application = name;
-    applications_[name].counter.advance(now.steady);
+    auto& counter = applications_[name].counter;
+    counter.advance(now.steady);
+    if (const auto known = resumed.applications.find(name); known != resumed.applications.end()) {
+      counter.restore(known->second.counts, now.steady);
+      applications_[name].acknowledged = known->second.acknowledged;
+    }
+    if (!resumed.gap.empty()) counter.note_gap(resumed.gap);
     applications_[name].live_since = now.steady;
     rules_hashes_[name] = hash_of_rules(application);
   }
@@ -101,7 +110,39 @@ void AgentCore::send_report(Now now, Effects& effects) {
   for (const auto& [name, application] : applications_) {
     if (!settings_.applications.at(name).sources.empty()) counters[name] = &application.counter;
   }
-  send(reports_.next(counters, rules_hashes_, now.steady), effects);
+  const auto report = reports_.next(counters, rules_hashes_, now.steady);
+  auto& totals = sent_totals_[report.sequence];
+  for (const auto& [name, counter] : counters) totals[name] = counter->totals();
+  if (sent_totals_.size() > kReportsRemembered) sent_totals_.erase(sent_totals_.begin());
+  save_counts(now, false, effects);
+  send(report, effects);
+}
+
+void AgentCore::save_counts(Now now, bool at_stop, Effects& effects) {
+  saved_second_ = second_of(now.steady);
+  count::Checkpoint checkpoint{.run = reports_.run(),
+                               .sequence = reports_.sequence(),
+                               .boot_id = identity_.boot_id,
+                               .clock_ms = now.steady.time_since_epoch().count(),
+                               .wall_ms = now.wall.time_since_epoch().count(),
+                               .at_stop = at_stop,
+                               .applications = {}};
+  for (const auto& [name, application] : applications_) {
+    checkpoint.applications.push_back({.application = name,
+                                       .rules_hash = rules_hashes_.at(name),
+                                       .counts = application.counter.state(reports_.safe_until()),
+                                       .acknowledged = application.acknowledged,
+                                       .logs = {}});
+  }
+  effects.emplace_back(SaveCounts{std::move(checkpoint)});
+}
+
+void AgentCore::take_acknowledgement(const HeartbeatReply& reply) {
+  reports_.acknowledged(reply.run, reply.sequence);
+  const auto sent = sent_totals_.find(reply.sequence);
+  if (reply.run != reports_.run() || sent == sent_totals_.end()) return;
+  for (const auto& [name, totals] : sent->second) applications_.at(name).acknowledged = totals;
+  sent_totals_.erase(sent_totals_.begin(), std::next(sent));
 }
 
 void AgentCore::send_outcomes(Now now, Effects& effects) {
@@ -201,7 +242,7 @@ Effects AgentCore::on_message(const Envelope& envelope, Now now) {
   }
   if (link_ != Link::ready || envelope.header.session != session_) return effects;
   if (const auto* reply = std::get_if<HeartbeatReply>(&envelope.message)) {
-    reports_.acknowledged(reply->run, reply->sequence);
+    take_acknowledgement(*reply);
   } else if (const auto* acknowledged = std::get_if<OutcomeReply>(&envelope.message)) {
     outbox_.erase({acknowledged->application, acknowledged->order});
     if (applications_.contains(acknowledged->application)) {
@@ -323,15 +364,26 @@ Effects AgentCore::on_tick(Now now) {
       break;
     case Link::dialling:
     case Link::greeting:
-      if (now.steady - link_since_ > kDialTimeout) return on_link_end(LinkEnd::lost, now);
+      if (now.steady - link_since_ > kDialTimeout) effects = on_link_end(LinkEnd::lost, now);
       break;
     case Link::ready:
-      if (now.steady - last_heard_ > 3 * heartbeat_ + 1s) return on_link_end(LinkEnd::lost, now);
+      if (now.steady - last_heard_ > 3 * heartbeat_ + 1s) {
+        effects = on_link_end(LinkEnd::lost, now);
+        break;
+      }
       if (now.steady >= next_heartbeat_) send_heartbeat(now, effects);
       if (second_of(now.steady) > reported_second_) send_report(now, effects);
       if (!outbox_.empty() && now.steady >= next_outcomes_) send_outcomes(now, effects);
       break;
   }
+  // Also while the controller is away: what is read is counted once whatever happens.
+  if (second_of(now.steady) > saved_second_) save_counts(now, false, effects);
+  return effects;
+}
+
+Effects AgentCore::on_stop(Now now) {
+  Effects effects;
+  save_counts(now, true, effects);
   return effects;
 }
 

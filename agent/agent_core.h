@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/agent_config.h"
+#include "agent/count/checkpoint.h"
 #include "agent/count/error_counter.h"
 #include "agent/report/report_queue.h"
 #include "protocol/limits.h"
@@ -44,11 +45,16 @@ struct AcknowledgeOutcome {
   ApplicationName application;
   OrderId order;
 };
+/// Write down what was counted, with how far the logs are read: before any report that follows.
+struct SaveCounts {
+  count::Checkpoint checkpoint;  ///< without positions
+};
 struct LogLine {
   bool warning = false;
   std::string text;
 };
-using Effect = std::variant<Dial, CloseLink, SendMessage, RunOrder, StopStaging, AcknowledgeOutcome, LogLine>;
+using Effect =
+    std::variant<Dial, CloseLink, SendMessage, RunOrder, StopStaging, AcknowledgeOutcome, SaveCounts, LogLine>;
 using Effects = std::vector<Effect>;
 
 /// Why a link ended or never came to be.
@@ -60,7 +66,9 @@ enum class LinkEnd { denied, lost };
 /// drive the same class. One thread.
 class AgentCore {
  public:
-  AgentCore(const AgentSettings& settings, Identity identity, std::uint64_t seed, Now now);
+  /// `resumed`: where another process stopped counting; its run goes on, else Identity::instance names a new one.
+  AgentCore(const AgentSettings& settings, Identity identity, std::uint64_t seed, Now now,
+            const count::Resumed& resumed = {});
 
   Effects on_link_up(Now now);
   Effects on_link_end(LinkEnd how, Now now);
@@ -68,6 +76,8 @@ class AgentCore {
   /// A message that could not be read: an order among them is refused by name.
   Effects on_bad_message(const Header& header, const Error& error);
   Effects on_tick(Now now);
+  /// The process ends: what was counted is written down for the next one.
+  Effects on_stop(Now now);
 
   /// From the application's worker.
   Effects on_status(const ApplicationStatus& status, Now now);
@@ -91,6 +101,7 @@ class AgentCore {
     std::string blind;
     SteadyTime live_since{};
     count::ErrorCounter counter;
+    RunTotals acknowledged;                         ///< totals that the controller is known to have
     std::optional<Order> running;                   ///< in the worker now
     std::optional<std::pair<Order, Release>> next;  ///< waits for it to end
   };
@@ -103,6 +114,8 @@ class AgentCore {
   void send_heartbeat(Now now, Effects& effects);
   void send_report(Now now, Effects& effects);
   void send_outcomes(Now now, Effects& effects);
+  void save_counts(Now now, bool at_stop, Effects& effects);
+  void take_acknowledgement(const HeartbeatReply& reply);
   void go_down(Duration wait, Now now);
   [[nodiscard]] std::vector<ApplicationStatus> statuses(Now now) const;
   [[nodiscard]] Duration random_up_to(Duration most);
@@ -114,6 +127,7 @@ class AgentCore {
   std::map<ApplicationName, std::string> rules_hashes_;
   std::map<std::pair<ApplicationName, OrderId>, Outcome> outbox_;
   report::ReportQueue reports_;
+  std::map<std::uint64_t, std::map<ApplicationName, RunTotals>> sent_totals_;  ///< by report, not acknowledged
 
   Link link_ = Link::down;
   std::size_t key_ = 0;
@@ -132,6 +146,7 @@ class AgentCore {
   SteadyTime next_heartbeat_{};
   SteadyTime next_outcomes_{};
   std::int64_t reported_second_ = 0;
+  std::int64_t saved_second_ = 0;
   std::optional<SteadyTime> denied_logged_, silent_logged_;
 };
 

@@ -10,7 +10,7 @@
 
 #include "agent/agent_core.h"
 #include "agent/apply/step_worker_process.h"
-#include "agent/count/log_file.h"
+#include "agent/count/counted_logs_file.h"
 #include "agent/pull/pull_socket.h"
 #include "protocol/posix/files.h"
 #include "protocol/posix/key_file.h"
@@ -57,14 +57,17 @@ struct AgentLoop::Parts {
       : settings(with),
         lock(std::move(state_lock)),
         keys(std::move(with_keys)),
+        logs(settings, {.folder = settings.state_dir,
+                        .boot_id = posix::boot_id(),
+                        .new_run = to_hex(posix::random_bytes(8)),
+                        .now = read_clocks()}),
         core(settings,
              {.public_key = keys.public_key,
               .instance = to_hex(posix::random_bytes(8)),
               .boot_id = posix::boot_id(),
               .machine = machine_hash()},
-             random_seed(), read_clocks()) {
+             random_seed(), read_clocks(), logs.resumed()) {
     for (const auto& [name, application] : settings.applications) {
-      followers.try_emplace(name, application);
       workers.try_emplace(name, apply::StepWorker::Options{
                                     .settings = application, .state_dir = settings.state_dir, .now = read_clocks});
     }
@@ -77,13 +80,14 @@ struct AgentLoop::Parts {
   posix::LinkContext context{1};
   std::optional<posix::ClientSocket> link;
   bool link_told = false;  ///< the core knows that it is up
+  count::CountedLogs logs;
   AgentCore core;
-  std::map<ApplicationName, count::LogFollower> followers;
   std::map<ApplicationName, apply::StepWorker> workers;
   std::map<ApplicationName, std::string> troubles;
   std::set<ApplicationName> looked_at;  ///< their workers have said what is live, or why they cannot
   std::optional<Dial> waiting_dial;     ///< until that is so of all
   std::string told_status;              ///< to systemd
+  std::string save_trouble;             ///< the last one that was logged
   bool stop = false;
 
   void perform(const Effects& effects) {
@@ -129,6 +133,13 @@ struct AgentLoop::Parts {
   }
   void carry_out(const StopStaging& stop_it) { workers.at(stop_it.application).stop_staging(); }
   void carry_out(const AcknowledgeOutcome& done) { workers.at(done.application).acknowledge(done.order); }
+  void carry_out(const SaveCounts& save) {
+    // Without a record counts are still right, unless this process is killed: so reports go on.
+    const auto saved = logs.save(save.checkpoint);
+    const std::string trouble = saved ? std::string() : saved.error().text;
+    if (!trouble.empty() && trouble != save_trouble) spdlog::error("cannot record what was counted: {}", trouble);
+    save_trouble = trouble;
+  }
   void carry_out(const LogLine& line) {
     spdlog::log(line.warning ? spdlog::level::warn : spdlog::level::info, "{}", line.text);
   }
@@ -187,11 +198,11 @@ struct AgentLoop::Parts {
 
   /// Reads what the applications logged.
   void count() {
-    for (auto& [name, follower] : followers) {
+    for (const auto& [name, application] : settings.applications) {
       // Not endlessly: orders and heartbeats wait meanwhile, and what is left is read at the next tick.
-      for (int turn = 0; turn < kReadTurns && follower.read(read_clocks().steady, core.counter(name)); ++turn) {
+      for (int turn = 0; turn < kReadTurns && logs.read(name, read_clocks().steady, core.counter(name)); ++turn) {
       }
-      core.set_blind(name, follower.blind());
+      core.set_blind(name, logs.blind(name));
     }
   }
 
@@ -239,6 +250,7 @@ void AgentLoop::run() {
   Parts& parts = *parts_;
   spdlog::info("serin-agent {} with key {}: {} applications, controller {}", SERIN_VERSION,
                to_hex(parts.keys.public_key), parts.settings.applications.size(), parts.settings.controller);
+  if (!parts.logs.warning().empty()) spdlog::warn("{}", parts.logs.warning());
   posix::notify_ready(parts.status_text());
   SteadyTime next_tick{};
   while (!parts.stop) {
@@ -256,6 +268,7 @@ void AgentLoop::run() {
     parts.tell_systemd();
   }
   posix::notify_stopping();
+  parts.perform(parts.core.on_stop(read_clocks()));
   spdlog::info("stopping: what is live stays live");
 }
 

@@ -2,12 +2,31 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 namespace serin::count {
 namespace {
 
 bool all_digits(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+constexpr std::array<std::string_view, 5> kPackedEndings = {".gz", ".xz", ".zst", ".bz2", ".lz4"};
+constexpr std::array<std::string_view, 2> kOldEndings = {".old", "~"};
+
+bool ends_with_any(std::string_view name, std::span<const std::string_view> endings) {
+  return std::ranges::any_of(endings, [name](std::string_view ending) { return name.ends_with(ending); });
+}
+
+/// The digits at the end; ".1" counts rotations, all else is a date.
+struct Rotation {
+  std::string_view digits;
+  bool is_number = false;
+};
+Rotation rotation_of(std::string_view name) {
+  const auto mark = name.find_last_of(".-");
+  if (mark == std::string_view::npos || !all_digits(name.substr(mark + 1))) return {};
+  return {.digits = name.substr(mark + 1), .is_number = name[mark] == '.' && name.size() - mark <= 4};
 }
 
 }  // namespace
@@ -48,13 +67,27 @@ bool fits_pattern(std::string_view pattern, std::string_view name) {
 }
 
 bool is_rotated_name(std::string_view name) {
-  static constexpr std::array<std::string_view, 7> kEndings = {".gz", ".xz", ".zst", ".bz2", ".lz4", ".old", "~"};
-  if (std::ranges::any_of(kEndings, [name](std::string_view ending) { return name.ends_with(ending); })) return true;
+  if (ends_with_any(name, kPackedEndings) || ends_with_any(name, kOldEndings)) return true;
   const auto mark = name.find_last_of(".-");
   if (mark == std::string_view::npos || mark == 0) return false;
   const auto tail = name.substr(mark + 1);
   // ".1" to ".999" count rotations; eight digits and more are a date, with or without the hour or a time stamp.
   return all_digits(tail) && ((name[mark] == '.' && tail.size() <= 3) || tail.size() >= 8);
+}
+
+bool is_rotated_name_of(std::string_view name, std::string_view candidate) {
+  if (!candidate.starts_with(name) || candidate.size() == name.size()) return false;
+  const char mark = candidate[name.size()];
+  return (mark == '.' || mark == '-' || mark == '~') && is_rotated_name(candidate) &&
+         !ends_with_any(candidate, kPackedEndings);
+}
+
+bool is_rotated_after(std::string_view one, std::string_view other) {
+  const auto a = rotation_of(one);
+  const auto b = rotation_of(other);
+  if (a.is_number != b.is_number) return a.is_number < b.is_number;
+  if (a.digits.size() != b.digits.size()) return a.is_number == (a.digits.size() < b.digits.size());
+  return a.is_number ? a.digits < b.digits : a.digits > b.digits;
 }
 
 }  // namespace serin::count

@@ -22,4 +22,11 @@ bool fits_pattern(std::string_view pattern, std::string_view name);
 /// what they hold was counted while it was written.
 bool is_rotated_name(std::string_view name);
 
+/// A name that rotation gives to `name`, and whose bytes are still what was written: "x.log.1", "x.log-20260131", not
+/// "x.log.1.gz".
+bool is_rotated_name_of(std::string_view name, std::string_view candidate);
+
+/// Of two rotated names of one log: `one` was rotated after `other`. Smaller numbers are newer, later dates too.
+bool is_rotated_after(std::string_view one, std::string_view other);
+
 }  // namespace serin::count

@@ -18,7 +18,8 @@ namespace serin::report {
 /// and says what the messages are whose texts were not acknowledged in this session. Pure; single-threaded.
 class ReportQueue {
  public:
-  explicit ReportQueue(std::string run) : run_(std::move(run)) {}
+  /// `sequence`: no report of this run has had a greater number.
+  explicit ReportQueue(std::string run, std::uint64_t sequence = 0) : run_(std::move(run)), sequence_(sequence) {}
 
   /// The next report. All counters have been advanced to `now`.
   Report next(const std::map<ApplicationName, const count::ErrorCounter*>& counters,
@@ -30,6 +31,10 @@ class ReportQueue {
   void send_again_since(std::int64_t second);
 
   [[nodiscard]] const std::string& run() const { return run_; }
+  /// Of the newest report.
+  [[nodiscard]] std::uint64_t sequence() const { return sequence_; }
+  /// Seconds before this one are acknowledged.
+  [[nodiscard]] std::int64_t safe_until() const { return safe_until_; }
 
  private:
   void add_texts(const ApplicationName& name, const count::SignatureTable& signatures,

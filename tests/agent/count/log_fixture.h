@@ -2,9 +2,11 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +37,18 @@ class LogWriter {
   posix::UniqueFd fd_;
 };
 
+/// Root may read everything, so the test becomes somebody else for a while.
+class Unprivileged {
+ public:
+  Unprivileged() { EXPECT_TRUE(!was_root_ || ::seteuid(65'534) == 0); }
+  ~Unprivileged() { EXPECT_TRUE(!was_root_ || ::seteuid(0) == 0); }
+  Unprivileged(const Unprivileged&) = delete;
+  Unprivileged& operator=(const Unprivileged&) = delete;
+
+ private:
+  bool was_root_ = ::geteuid() == 0;
+};
+
 /// A folder for logs, a follower with the rule ERROR, and a clock that the test moves.
 class LogTest : public testing::Test {
  protected:
@@ -47,7 +61,10 @@ class LogTest : public testing::Test {
   };
 
   void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "serin-count-XXXXXX").string();
+    // In memory where that can be: files there are ordinary ones, and the kernel tells of their changes.
+    const std::filesystem::path memory = "/dev/shm";
+    const bool in_memory = std::filesystem::is_directory(memory);
+    std::string name = ((in_memory ? memory : std::filesystem::temp_directory_path()) / "serin-count-XXXXXX").string();
     ASSERT_NE(::mkdtemp(name.data()), nullptr);
     folder_ = name;
   }
@@ -60,12 +77,13 @@ class LogTest : public testing::Test {
   void write(const std::string& name, std::string_view bytes) const { LogWriter(path(name)).write(bytes); }
   void rename(const std::string& from, const std::string& to) const { std::filesystem::rename(path(from), path(to)); }
 
-  [[nodiscard]] LogFollower follow(const std::vector<std::string>& names) const {
+  [[nodiscard]] LogFollower follow(const std::vector<std::string>& names,
+                                   std::unique_ptr<ChangeWatch> changes = make_inotify_watch()) const {
     agent::ApplicationSettings application;
     application.name = "shop";
     application.rules = {{.name = "error", .match = "ERROR", .unless = ""}};
     for (const auto& name : names) application.sources.push_back({.path = path(name)});
-    return LogFollower(application);
+    return LogFollower(application, std::move(changes));
   }
 
   /// One turn, with as many calls as it asks for; what it counted comes on top of counted_.
@@ -73,21 +91,24 @@ class LogTest : public testing::Test {
     now_ += after;
     while (follower.read(now_, counter_)) continue;
   }
-  /// Everything that was counted so far.
-  Counts counted() {
-    now_ += std::chrono::seconds{1};
-    counter_.advance(now_);
+  /// Everything that was counted so far, in the second in which it was written.
+  [[nodiscard]] Counts counted() const {
     Counts sum;
-    for (const auto& second : counter_.seconds_since(0)) {
+    for (const auto& second : counter_.state(0).seconds) {
       sum.lines += second.lines;
       sum.errors += second.errors;
     }
     return sum;
   }
-  std::string gaps() {
-    now_ += std::chrono::seconds{1};
-    counter_.advance(now_);
-    return counter_.gaps_since(0);
+  /// The same with what belongs to no second.
+  [[nodiscard]] Counts total() const { return {counter_.totals().lines, counter_.totals().errors}; }
+  [[nodiscard]] Counts late() const { return {counter_.totals().late_lines, counter_.totals().late_errors}; }
+  [[nodiscard]] std::string gaps() const {
+    std::string all;
+    for (const auto& gap : counter_.state(0).gaps) {
+      if (all.find(gap.text) == std::string::npos) all += (all.empty() ? "" : "; ") + gap.text;
+    }
+    return all;
   }
 
   std::filesystem::path folder_;

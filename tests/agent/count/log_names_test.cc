@@ -36,5 +36,19 @@ TEST(LogNames, rotated_names_are_known) {
   }
 }
 
+TEST(LogNames, of_rotated_names_those_of_one_log_are_told_from_others_and_put_in_order) {
+  for (const char* name : {"a.log.1", "a.log-20260131", "a.log.old", "a.log~"}) {
+    EXPECT_TRUE(is_rotated_name_of("a.log", name)) << name;
+  }
+  for (const char* name : {"a.log", "a.log.1.gz", "aa.log.1", "b.log.1", "a.log.offset", "a.log2.1"}) {
+    EXPECT_FALSE(is_rotated_name_of("a.log", name)) << name;
+  }
+  EXPECT_TRUE(is_rotated_after("a.log.2", "a.log.10"));
+  EXPECT_FALSE(is_rotated_after("a.log.10", "a.log.2"));
+  EXPECT_FALSE(is_rotated_after("a.log.2", "a.log.2"));
+  EXPECT_TRUE(is_rotated_after("a.log-20260131", "a.log-20251231"));
+  EXPECT_FALSE(is_rotated_after("a.log-20251231", "a.log-20260131"));
+}
+
 }  // namespace
 }  // namespace serin::count

@@ -1,0 +1,129 @@
+// What was counted is written down before it is reported, and goes on in another process.
+#include <gtest/gtest.h>
+
+#include "agent/agent_core.h"
+
+namespace serin::agent {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// An agent that counts, at a link that a test feeds by hand.
+struct Counting {
+  explicit Counting(const count::Resumed& resumed = {})
+      : core(settings(), {.public_key = std::string(32, 'k'), .instance = "instance", .boot_id = "boot"}, 1, now,
+             resumed) {}
+
+  static AgentSettings settings() {
+    AgentSettings settings;
+    settings.controller = "tcp://deploy:4700";
+    settings.controller_keys = {std::string(32, 'c')};
+    ApplicationSettings shop{.name = "shop", .live = "/srv/shop"};
+    shop.sources.push_back({.path = "/var/log/shop.log"});
+    settings.applications["shop"] = shop;
+    return settings;
+  }
+  void connect() {
+    core.on_tick(now);
+    const auto hello = core.on_link_up(now);
+    const auto& envelope = std::get<SendMessage>(hello.at(0)).envelope;
+    core.on_message({.header = {.session = 0, .reply_to = envelope.header.request},
+                     .message = Welcome{.session = 7, .heartbeat_ms = 2'000}},
+                    now);
+    ASSERT_TRUE(core.ready());
+  }
+  /// One second with so many errors; what it does then.
+  Effects second(std::uint64_t errors) {
+    core.counter("shop").add({.lines = errors, .errors = errors}, count::Written::lately);
+    now.steady += 1s;
+    return core.on_tick(now);
+  }
+  void acknowledge(const Report& report) {
+    core.on_message({.header = {.session = 7}, .message = HeartbeatReply{report.run, report.sequence}}, now);
+  }
+  static const count::Checkpoint* saved(const Effects& effects) {
+    for (const auto& effect : effects) {
+      if (const auto* save = std::get_if<SaveCounts>(&effect)) return &save->checkpoint;
+    }
+    return nullptr;
+  }
+  static const Report* reported(const Effects& effects) {
+    for (const auto& effect : effects) {
+      const auto* send = std::get_if<SendMessage>(&effect);
+      const auto* report = send == nullptr ? nullptr : std::get_if<Report>(&send->envelope.message);
+      if (report != nullptr) return report;
+    }
+    return nullptr;
+  }
+
+  Now now{SteadyTime{1h}, WallTime{std::chrono::hours{500'000}}};
+  AgentCore core;
+};
+
+TEST(AgentCounts, are_written_down_before_the_report_that_holds_them_leaves) {
+  Counting agent;
+  agent.connect();
+  for (int i = 0; i < 5; ++i) {
+    const auto effects = agent.second(2);
+    std::vector<std::string> order;
+    for (const auto& effect : effects) {
+      if (std::holds_alternative<SaveCounts>(effect)) order.emplace_back("save");
+      const auto* send = std::get_if<SendMessage>(&effect);
+      if (send != nullptr && std::holds_alternative<Report>(send->envelope.message)) order.emplace_back("report");
+    }
+    ASSERT_EQ(order, (std::vector<std::string>{"save", "report"}));
+    const auto* saved = Counting::saved(effects);
+    const auto* report = Counting::reported(effects);
+    EXPECT_EQ(saved->run, report->run);
+    EXPECT_EQ(saved->sequence, report->sequence);
+    EXPECT_EQ(saved->applications.at(0).counts.totals.errors, 2U * static_cast<unsigned>(i + 1));
+  }
+}
+
+TEST(AgentCounts, are_written_down_while_the_controller_is_away_and_at_the_stop) {
+  Counting agent;
+  for (int i = 0; i < 200; ++i) {
+    const auto effects = agent.second(1);
+    const auto* saved = Counting::saved(effects);
+    ASSERT_NE(saved, nullptr) << i;
+    EXPECT_FALSE(saved->at_stop);
+    EXPECT_LE(saved->applications.at(0).counts.seconds.size(), 121U);
+  }
+  const auto effects = agent.core.on_stop(agent.now);
+  const auto* saved = Counting::saved(effects);
+  ASSERT_NE(saved, nullptr);
+  EXPECT_TRUE(saved->at_stop);
+  EXPECT_EQ(saved->applications.at(0).counts.totals.errors, 200U);
+}
+
+TEST(AgentCounts, that_are_acknowledged_are_remembered_as_such) {
+  Counting agent;
+  agent.connect();
+  const auto first = agent.second(3);
+  agent.acknowledge(*Counting::reported(first));
+  const auto second = agent.second(4);
+  const auto* saved = Counting::saved(second);
+  EXPECT_EQ(saved->applications.at(0).acknowledged.errors, 3U);
+  EXPECT_EQ(saved->applications.at(0).counts.totals.errors, 7U);
+  EXPECT_LE(saved->applications.at(0).counts.seconds.size(), 2U) << "acknowledged seconds need not be kept";
+}
+
+TEST(AgentCounts, of_another_process_go_on_in_its_run) {
+  Counting before;
+  before.connect();
+  before.second(3);
+  const auto effects = before.second(4);
+  const auto* saved = Counting::saved(effects);
+  const auto resumed = count::resume(*saved, {{"shop", hash_of_rules(Counting::settings().applications.at("shop"))}},
+                                     "boot", "other", before.now);
+  Counting after(resumed);
+  after.connect();
+  const auto report = after.second(5);
+  ASSERT_NE(Counting::reported(report), nullptr);
+  EXPECT_EQ(Counting::reported(report)->run, "instance");
+  EXPECT_GT(Counting::reported(report)->sequence, saved->sequence);
+  EXPECT_EQ(after.core.counter("shop").totals().errors, 12U);
+}
+
+}  // namespace
+}  // namespace serin::agent
