@@ -276,7 +276,10 @@ class Masker {
 
   /// Pieces that a build numbers are masked; of files that hold no source all that has a digit.
   void put_base(const BaseName& base) {
-    if (!is_source(base.extension)) return put(std::ranges::any_of(base.name, is_digit) ? "<#>" : base.name);
+    const auto is_usual = [](char byte) { return is_word(byte) || byte == '-' || byte == '.'; };
+    if (!is_source(base.extension) || !std::ranges::all_of(base.name, is_usual)) {
+      return put(std::ranges::any_of(base.name, is_digit) ? "<#>" : base.name);
+    }
     for (std::size_t from = 0; from <= base.name.size();) {
       const auto end = std::min(base.name.find_first_of("-.", from), base.name.size());
       const auto piece = base.name.substr(from, end - from);

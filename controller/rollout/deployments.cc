@@ -59,13 +59,13 @@ Rollout new_rollout(ControllerState& state, const DeploymentRequest& request, Pl
   rollout.judge = settings.judge;
   rollout.wait = settings.judge == controller::JudgeKind::fixed ? settings.fixed.wait : settings.sequential.horizon;
   if (request.wait_ms >= 0) rollout.wait = Duration{request.wait_ms};
-  // A settle that was learnt after the horizon was set must leave time for an answer.
-  if (rollout.judge == controller::JudgeKind::sequential) {
-    rollout.wait = std::max(rollout.wait, shortest_horizon(state, request.application));
-  }
   rollout.hold_back_until = settings.hold_back_until;
-  rollout.settle = settle_of(state, request.application);
-  rollout.judge_settings = judge::changed_settings(settings.sequential);
+  if (rollout.judge == controller::JudgeKind::sequential) {
+    // A settle that was learnt after the horizon was set must leave time for an answer.
+    rollout.wait = std::max(rollout.wait, shortest_horizon(state, request.application));
+    rollout.settle = settle_of(state, request.application);
+    rollout.judge_settings = judge::changed_settings(settings.sequential);
+  }
   rollout.min_canaries = settings.min_canaries;
   rollout.max_in_flight = rollout.unchecked() ? HostShare{0, 100.0} : settings.max_in_flight;
   rollout.failure_limit = settings.failure_limit;
@@ -130,16 +130,14 @@ void finish(ControllerState& state, const ApplicationName& application, Now now,
     } else if (before != Trust::trusted) {
       set_trust(state, application, rollout.release, Trust::forced, now, turn);
     }
+    learn_settle(state, active, turn);
+    end_alarm(state, application, turn);
+    watch_release(state, rollout, active.before, wanted_before, now);
   } else if (const KnownRelease* wanted = controller::wanted_release(state, application);
              wanted != nullptr && wanted->release.number == rollout.release) {
     // The wanted release was deployed once more: what ended this says nothing of it.
   } else if (rollout.ending != Ending::superseded && !rollout.rollback) {
     set_trust(state, application, rollout.release, Trust::rejected, now, turn);
-  }
-  if (rollout.ending == Ending::released) {
-    learn_settle(state, active, turn);
-    end_alarm(state, application, turn);
-    watch_release(state, rollout, active.before, wanted_before, now);
   }
   tell_watchers(active, operate::render_end(rollout), turn);
   turn.effect(controller::Announce{"finish", application, summary(rollout)});

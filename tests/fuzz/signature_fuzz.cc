@@ -169,7 +169,9 @@ class Fuzzer {
     require(signature.text().size() <= Signature::kTextBytes, "the text is bounded", event);
     require(signature.id() != 0 && signature.id() == id_of_text(signature.text()), "the id is that of the text", event);
     for (const char byte : signature.text()) require(!is_blank(byte) || byte == ' ', "no control characters", event);
-    require(Signature(with_other_digits(event)).id() == signature.id(), "digits within numbers change nothing", event);
+    const auto other = with_other_digits(event);
+    require(Signature(other).id() == signature.id(),
+            "digits within numbers change nothing: " + other + "\n-> " + std::string(Signature(other).text()), event);
     // Of exactly the size that is promised: ASan sees one byte more.
     const auto line = event.substr(0, Signature::kBytesSeen);
     std::vector<char> out(line.size() * kMaskGrowth);
