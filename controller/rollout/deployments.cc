@@ -111,12 +111,11 @@ void set_trust(ControllerState& state, const ApplicationName& application, Relea
 
 /// What the end of a rollout means for the application.
 void finish(ControllerState& state, const ApplicationName& application, Now now, Turn& turn) {
-  const auto active = std::move(state.active.extract(application).mapped());
+  auto active = std::move(state.active.extract(application).mapped());
   const Rollout& rollout = active.rollout;
+  // Also what has just come: a verdict rests on it.
+  keep_samples(state, active, second_of(now.steady) + 1, now, turn);
   const ReleaseNumber wanted_before = state.wanted.contains(application) ? state.wanted.at(application) : 0;
-  if (rollout.unchecked() && active.samples_stored_until == 0 && !active.before.empty()) {
-    turn.record(controller::StoreBefore{rollout.id, active.before});  // it ended before its first second
-  }
   state.latest[application] = rollout;
   state.latest_ended[application] = now.steady;
 
@@ -169,34 +168,6 @@ void carry_out(ControllerState& state, const ApplicationName& application, const
     }
   }
   if (finished) finish(state, application, now, turn);
-}
-
-void store_samples(ControllerState& state, ActiveDeployment& active, Now now, Turn& turn) {
-  // A second is stored once more when it changes (host_messages.cc).
-  const std::int64_t until = second_of(now.steady) - 1;
-  if (active.samples_stored_until == 0) {
-    active.samples_stored_until = second_of(active.rollout.started_at);
-    if (!active.before.empty() && active.rollout.unchecked()) {
-      turn.record(controller::StoreBefore{active.rollout.id, active.before});
-    }
-  }
-  if (until <= active.samples_stored_until) return;
-  // A hold may last for days: what comes so late is no evidence of this release.
-  const bool late =
-      active.rollout.soak_from && now.steady > *active.rollout.soak_from + active.rollout.wait + limits::kLedgerFine;
-  controller::StoreSamples rows{active.rollout.id, {}};
-  for (const PlanHost& host : active.rollout.hosts) {
-    if (late) break;
-    for (fleet::Sample& sample :
-         state.ledger.samples(host.host, active.rollout.application, active.samples_stored_until, until)) {
-      // What a host did not see all of, no judge sees: neither after a restart nor in the trace.
-      const std::int64_t at = sample.second;
-      if (!state.ledger.gap(host.host, active.rollout.application, at, at + 1).empty()) continue;
-      rows.samples.push_back(std::move(sample));
-    }
-  }
-  active.samples_stored_until = until;
-  if (!rows.samples.empty()) turn.record(std::move(rows));
 }
 
 /// Its live release is loaded. Pulling and staging the next one changes nothing of that.
@@ -389,7 +360,7 @@ void tick_deployments(ControllerState& state, Now now, Turn& turn) {
       }
     }
     if (active == state.active.end()) continue;
-    store_samples(state, active->second, now, turn);
+    keep_samples(state, active->second, second_of(now.steady) - 1, now, turn);
     tell_watchers(active->second, operate::render_progress(active->second.rollout, now), turn);
   }
   tick_watches(state, now, turn);

@@ -40,6 +40,34 @@ void learn_settle(ControllerState& state, const controller::ActiveDeployment& ac
   turn.record(controller::StoreBurst{rollout.id, rollout.application, *burst});
 }
 
+void keep_samples(const ControllerState& state, controller::ActiveDeployment& active, std::int64_t until, Now now,
+                  Turn& turn) {
+  // A second is stored once more when it changes (host_messages.cc).
+  if (active.samples_stored_until == 0) {
+    active.samples_stored_until = second_of(active.rollout.started_at);
+    if (!active.before.empty() && active.rollout.unchecked()) {
+      turn.record(controller::StoreBefore{active.rollout.id, active.before});
+    }
+  }
+  if (until <= active.samples_stored_until) return;
+  // A hold may last for days: what comes so late is no evidence of this release.
+  const bool late =
+      active.rollout.soak_from && now.steady > *active.rollout.soak_from + active.rollout.wait + limits::kLedgerFine;
+  controller::StoreSamples rows{active.rollout.id, {}};
+  for (const PlanHost& host : active.rollout.hosts) {
+    if (late) break;
+    for (fleet::Sample& sample :
+         state.ledger.samples(host.host, active.rollout.application, active.samples_stored_until, until)) {
+      // What a host did not see all of, no judge sees: neither after a restart nor in the trace.
+      const std::int64_t at = sample.second;
+      if (!state.ledger.gap(host.host, active.rollout.application, at, at + 1).empty()) continue;
+      rows.samples.push_back(std::move(sample));
+    }
+  }
+  active.samples_stored_until = until;
+  if (!rows.samples.empty()) turn.record(std::move(rows));
+}
+
 void keep_ordinary_hours(ControllerState& state, Now now, Turn& turn) {
   constexpr std::size_t kHostsMax = 200;
   constexpr auto kEvery = std::chrono::hours{1};

@@ -16,6 +16,11 @@ std::chrono::seconds settle_of(const controller::ControllerState& state, const A
 void learn_settle(controller::ControllerState& state, const controller::ActiveDeployment& active,
                   controller::Turn& turn);
 
+/// Writes down what the plan's hosts counted in seconds before `until`, and not yet: what the judge goes on with after
+/// a restart, and the deployment's trace.
+void keep_samples(const controller::ControllerState& state, controller::ActiveDeployment& active, std::int64_t until,
+                  Now now, controller::Turn& turn);
+
 /// Once a second: stores six minutes of each application's fleet about once an hour, while nothing is deployed.
 void keep_ordinary_hours(controller::ControllerState& state, Now now, controller::Turn& turn);
 
