@@ -1,16 +1,23 @@
 #!/usr/bin/env bash
-# An agent that is killed again and again while its log grows and is rotated: at the end it has counted each line once.
+# An agent that is killed 200 times, and a controller that is killed three times, while the log grows and is rotated: at
+# the end the controller's sums are what was written, each line once.
 . "$(dirname "$0")/lib.sh"
 
-KILLS=60
+KILLS=200
 fleet_init 1 1 0
 dir=$(fleet_host_dir 1)
 echo "ERROR before the agent" >"$dir/app.log"
 fleet_start
 
-recorded() { python3 "$SERIN_SOURCE/tests/support/recorded_totals.py" "$dir/state"; }
-has_recorded() { [ "$(recorded)" = "$1" ]; }
-wait_until 100 has_recorded "0 0"
+counted() {
+  serin errors --json | python3 -c 'import json, sys
+totals = json.load(sys.stdin)["hosts"][0]["totals"]
+print(totals["lines"], totals["errors"])'
+}
+has_counted() { [ "$(counted)" = "$1" ]; }
+reports() { serin errors | grep -q "1 of 1 hosts report"; }
+wait_until 100 reports
+has_counted "0 0" || fail "what stood there before the agent was counted: $(counted)"
 
 # An application, and logrotate beside it.
 (
@@ -43,7 +50,12 @@ APPLICATIONS_PID=$!
 
 RANDOM=20261
 for ((kill = 0; kill < KILLS; kill++)); do
-  sleep "$((RANDOM % 2)).$((RANDOM % 10))"
+  sleep "0.$((RANDOM % 10))"
+  if ((kill % 60 == 59)); then
+    kill -KILL "$FLEET_CONTROLLER_PID"
+    wait "$FLEET_CONTROLLER_PID" 2>/dev/null || true
+    fleet_start_controller
+  fi
   kill -KILL "${FLEET_AGENT_PIDS[1]}"
   wait "${FLEET_AGENT_PIDS[1]}" 2>/dev/null || true
   fleet_start_agent 1
@@ -51,11 +63,10 @@ done
 touch "$FLEET/enough"
 wait "$APPLICATIONS_PID"
 APPLICATIONS_PID=
-wait_until 200 has_recorded "$(cat "$FLEET/truth")"
+wait_until 600 has_counted "$(cat "$FLEET/truth")"
 kill "${FLEET_AGENT_PIDS[1]}"
 wait "${FLEET_AGENT_PIDS[1]}" || true
-has_recorded "$(cat "$FLEET/truth")" || fail "written $(cat "$FLEET/truth"), recorded $(recorded)"
 fleet_start_agent 1
-sleep 2
-has_recorded "$(cat "$FLEET/truth")" || fail "after one more start: written $(cat "$FLEET/truth"), recorded $(recorded)"
+sleep 3
+has_counted "$(cat "$FLEET/truth")" || fail "written $(cat "$FLEET/truth"), after one more start $(counted)"
 echo "$KILLS kills, $(cat "$FLEET/truth") lines and errors, each counted once"
