@@ -91,6 +91,8 @@ class AgentCore {
   /// Known once the session is ready; 0 before.
   [[nodiscard]] std::uint16_t content_port() const { return content_port_; }
   [[nodiscard]] std::size_t key_in_use() const { return key_; }
+  /// When on_tick() has something to do beside what it does each second.
+  [[nodiscard]] SteadyTime next_due() const { return link_ == Link::ready ? next_heartbeat_ : next_dial_; }
   [[nodiscard]] bool ready() const { return link_ == Link::ready; }
   [[nodiscard]] const HostName& host() const { return host_; }
 

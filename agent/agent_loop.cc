@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstring>
 #include <set>
@@ -89,6 +90,8 @@ struct AgentLoop::Parts {
   std::string told_status;              ///< to systemd
   std::string save_trouble;             ///< the last one that was logged
   bool stop = false;
+  SteadyTime last_tick{}, next_tick{};
+  std::vector<int> resting_on;  ///< readable when something is logged again
 
   void perform(const Effects& effects) {
     for (const Effect& effect : effects) std::visit([this](const auto& value) { carry_out(value); }, effect);
@@ -219,6 +222,26 @@ struct AgentLoop::Parts {
     }
   }
 
+  /// Until something has come, or it is time.
+  void wait() {
+    auto all = descriptors();
+    const auto before_logs = static_cast<std::ptrdiff_t>(all.size());
+    all.insert(all.end(), resting_on.begin(), resting_on.end());
+    const auto timeout = std::clamp<Duration>(next_tick - posix::boot_time(), 1ms, 1s);
+    const auto readable = posix::wait_readable(all, timeout);
+    if (std::find(readable.begin() + before_logs, readable.end(), true) == readable.end()) return;
+    resting_on.clear();
+    next_tick = std::min(next_tick, last_tick + kTick);
+  }
+  /// Four times a second while something is logged; else with the seconds, or when something is.
+  void plan_tick() {
+    last_tick = posix::boot_time();
+    const auto rest = logs.rest_on();
+    resting_on = rest.value_or(std::vector<int>{});
+    const SteadyTime next_second = start_of(second_of(last_tick) + 1);
+    next_tick = rest ? std::min(next_second, std::max(core.next_due(), last_tick + kTick)) : last_tick + kTick;
+  }
+
   [[nodiscard]] std::vector<int> descriptors() const {
     std::vector<int> all{signals.fd()};
     if (link) all.insert(all.end(), {link->fd(), link->monitor_fd()});
@@ -252,20 +275,17 @@ void AgentLoop::run() {
                to_hex(parts.keys.public_key), parts.settings.applications.size(), parts.settings.controller);
   if (!parts.logs.warning().empty()) spdlog::warn("{}", parts.logs.warning());
   posix::notify_ready(parts.status_text());
-  SteadyTime next_tick{};
   while (!parts.stop) {
-    const SteadyTime before = posix::boot_time();
-    const auto timeout = std::clamp<Duration>(next_tick - before, 1ms, kTick);
-    posix::wait_readable(parts.descriptors(), timeout);
+    parts.wait();
     while (parts.signals.take()) parts.stop = true;
     parts.look_at_link();
     parts.take_news();
-    if (posix::boot_time() < next_tick) continue;
-    next_tick = posix::boot_time() + kTick;
+    if (posix::boot_time() < parts.next_tick) continue;
     // Seconds exist before lines are added to them.
     parts.perform(parts.core.on_tick(read_clocks()));
     parts.count();
     parts.tell_systemd();
+    parts.plan_tick();
   }
   posix::notify_stopping();
   parts.perform(parts.core.on_stop(read_clocks()));

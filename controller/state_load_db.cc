@@ -128,10 +128,10 @@ void StateTables::load_deployments(StoredState& state) {
   auto& bursts = prepared("SELECT application, seconds FROM burst ORDER BY deployment DESC LIMIT 1000");
   while (bursts.executeStep()) {
     auto& of_application = state.bursts[bursts.getColumn(0).getString()];
-    if (of_application.size() < limits::kBurstsKept) {
-      of_application.emplace(of_application.begin(), bursts.getColumn(1).getInt64());
-    }
+    const std::chrono::seconds burst{bursts.getColumn(1).getInt64()};
+    if (of_application.size() < limits::kBurstsKept) of_application.push_back(burst);
   }
+  for (auto& [application, newest_first] : state.bursts) std::reverse(newest_first.begin(), newest_first.end());
 }
 
 std::optional<evidence::StoredTrace> StateTables::deployment(DeploymentId id) {

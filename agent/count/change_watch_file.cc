@@ -42,6 +42,7 @@ class InotifyWatch : public ChangeWatch {
   Result<int> watch_folder(const std::string& path) override { return add(path, kFolderEvents); }
   // By the descriptor's entry: the name may lead to another file by now.
   Result<int> watch_growth(int file) override { return add(fmt::format("/proc/self/fd/{}", file), kGrowthEvents); }
+  [[nodiscard]] int fd() const override { return fd_.get(); }
   void forget(int watch) override { ::inotify_rm_watch(fd_.get(), watch); }
 
   Changes take() override {

@@ -30,6 +30,8 @@ class ChangeWatch {
   virtual Result<int> watch_growth(int file) = 0;
   virtual void forget(int watch) = 0;
   virtual Changes take() = 0;
+  /// Readable while take() has something to give; -1: nothing is watched.
+  [[nodiscard]] virtual int fd() const = 0;
 };
 
 /// By inotify. Where there is none, every watch is refused.

@@ -46,6 +46,16 @@ bool CountedLogs::read(const ApplicationName& application, SteadyTime now, Error
   return followers_.at(application).read(now, counter);
 }
 
+std::optional<std::vector<int>> CountedLogs::rest_on() const {
+  std::vector<int> descriptors;
+  for (const auto& [name, follower] : followers_) {
+    const auto fd = follower.rests_on();
+    if (!fd) return std::nullopt;
+    if (*fd >= 0) descriptors.push_back(*fd);
+  }
+  return descriptors;
+}
+
 std::string CountedLogs::blind(const ApplicationName& application) const {
   return followers_.at(application).blind();
 }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "agent/agent_config.h"
 #include "agent/count/checkpoint.h"
@@ -32,6 +33,8 @@ class CountedLogs {
 
   /// Reads what one application logged; true when something was left.
   bool read(const ApplicationName& application, SteadyTime now, ErrorCounter& counter);
+  /// Of all applications, as LogFollower::rests_on(); nothing when one of them has something to read.
+  [[nodiscard]] std::optional<std::vector<int>> rest_on() const;
   [[nodiscard]] std::string blind(const ApplicationName& application) const;
 
   /// Adds the positions and writes it down, where anything differs from the last one: right after read(), so that

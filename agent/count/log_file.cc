@@ -77,6 +77,17 @@ bool LogFollower::read(SteadyTime now, ErrorCounter& counter) {
   return more;
 }
 
+std::optional<int> LogFollower::rests_on() const {
+  const auto is_busy = [](const Watched& watched) {
+    return watched.followed && watched.followed->pace == Followed::Pace::every_turn;
+  };
+  const auto has_busy = [&](const Source& source) { return std::ranges::any_of(source.watched, is_busy); };
+  if (!parts_->journals.empty() || !parts_->draining.empty() || std::ranges::any_of(parts_->sources, has_busy)) {
+    return std::nullopt;
+  }
+  return parts_->changes->fd();
+}
+
 std::string LogFollower::blind() const {
   std::string all;
   const auto problems = parts_->problems();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,7 @@ namespace serin::count {
 /// never counted again. A line counts when it is complete; longer ones are matched on their first
 /// limits::kLineBytesMatched bytes. Files that grew within 10 s are read in every turn, of others the kernel tells;
 /// where it cannot, they are looked at each second. Memory is bounded whatever the input. Single-threaded: read() is
-/// called every 250 ms by the loop.
+/// called every 250 ms by the loop, or when rests_on() says so.
 class LogFollower {
  public:
   explicit LogFollower(const agent::ApplicationSettings& application,
@@ -42,6 +43,9 @@ class LogFollower {
   /// Reads what was written since the last call (at most limits::kReadBytesPerTurn a file) into `counter`.
   /// True when something was left: call again soon.
   bool read(SteadyTime now, ErrorCounter& counter);
+  /// Nothing is being written: until the descriptor is readable (-1: there is none), read() is wanted once a second
+  /// only. Nothing: it is wanted every 250 ms.
+  [[nodiscard]] std::optional<int> rests_on() const;
   /// Why the counts are no evidence: "cannot read /var/log/app.log: Permission denied (...)"; empty: all is seen.
   [[nodiscard]] std::string blind() const;
 
