@@ -23,6 +23,7 @@ struct FakeWatch : ChangeWatch {
   }
   void forget(int) override {}
   Changes take() override { return std::exchange(next, {}); }
+  [[nodiscard]] int fd() const override { return refuses ? -1 : 77; }
 
   bool refuses = false;
   int folders = 0, files = 0;
@@ -38,6 +39,7 @@ class ChangeWatchTest : public LogTest {
       Result<int> watch_growth(int file) override { return lender.watch_growth(file); }
       void forget(int id) override { lender.forget(id); }
       Changes take() override { return lender.take(); }
+      [[nodiscard]] int fd() const override { return lender.fd(); }
       FakeWatch& lender;
     };
     return follow(names, std::make_unique<Borrowed>(watch));
@@ -184,6 +186,30 @@ TEST_F(ChangeWatchTest, with_few_descriptors_it_says_what_it_cannot_read_and_hea
   for (const auto& name : names) write(name, "ERROR\n");
   turns(follower, 4);
   EXPECT_EQ(counted(), (Counts{30, 30}));
+}
+
+TEST_F(ChangeWatchTest, while_nothing_is_written_it_rests_until_the_kernel_tells) {
+  write("a.log", "old\n");
+  FakeWatch watch;
+  auto follower = follow_with(watch, {"a.log"});
+  turn(follower);
+  EXPECT_EQ(follower.rests_on(), std::nullopt) << "it was opened just now";
+  turns(follower, 12, 1s);
+  EXPECT_EQ(follower.rests_on(), 77);
+  write("a.log", "ERROR\n");
+  watch.next.all.push_back({.watch = 101, .name = {}, .over = true});
+  turn(follower);
+  EXPECT_EQ(follower.rests_on(), std::nullopt) << "more may come";
+  EXPECT_EQ(counted(), (Counts{.lines = 1, .errors = 1}));
+}
+
+TEST_F(ChangeWatchTest, where_nobody_tells_it_rests_from_second_to_second) {
+  FakeWatch watch;
+  watch.refuses = true;
+  write("a.log", "old\n");
+  auto follower = follow_with(watch, {"a.log"});
+  turns(follower, 12, 1s);
+  EXPECT_EQ(follower.rests_on(), -1);
 }
 
 }  // namespace
