@@ -10,7 +10,8 @@ elsewhere() {
     'tests/run'*) echo "the run that this test is part of" ;;
     'packaging/build-packages'* | 'cmake '*) echo "packaging/demo and tests/run, which begin with it" ;;
     'build/release/bin/calibration'* | 'build/release/bin/judge_bench') echo "ctest -L bench in a release build" ;;
-    'SERIN_BIN='*one_file_deploy.sh) echo "tests/bench: run by hand for the numbers below it" ;;
+    'SERIN_BIN='*one_file_deploy.sh | 'SERIN_BIN='*follow_bench.sh | 'tests/bench/count_bench.sh'*)
+      echo "tests/bench: run by hand for the numbers below it" ;;
     'systemd-sysusers'* | 'systemctl '* | 'install -D -m 644 /usr/share/doc/'*) echo "tests/system/units_in_container.sh" ;;
     *) return 1 ;;
   esac
