@@ -21,8 +21,8 @@ ControllerCore::ControllerCore(ControllerSettings settings, SigningKey signing_k
   state_.latest = std::move(stored.latest);
   state_.bursts = std::move(stored.bursts);
   state_.alarms = std::move(stored.alarms);
-  for (controller::StoreMessage& row : stored.messages) {
-    state_.messages.restore(row.application, row.id, std::move(row.message));
+  for (const controller::StoreMessage& row : stored.messages) {
+    state_.messages.restore(row.application, row.id, row.message);
   }
   for (const auto& [application, rollout] : state_.latest) {
     state_.latest_ended[application] = rollout.phase_since;

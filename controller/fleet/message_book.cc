@@ -21,7 +21,7 @@ std::int64_t ms_of(WallTime at) {
 
 }  // namespace
 
-void MessageBook::restore(const ApplicationName& application, SignatureId id, KnownMessage message) {
+void MessageBook::restore(const ApplicationName& application, SignatureId id, const KnownMessage& message) {
   Entries& entries = applications_[application];
   if (entries.size() >= limits::kMessagesPerApplication) return;
   entries[id] = {

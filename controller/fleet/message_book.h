@@ -30,7 +30,7 @@ struct KnownMessage {
 class MessageBook {
  public:
   /// From the database.
-  void restore(const ApplicationName& application, SignatureId id, KnownMessage message);
+  void restore(const ApplicationName& application, SignatureId id, const KnownMessage& message);
   /// The words for an id. True when they are new: the row wants to be stored.
   bool name(const ApplicationName& application, const SignatureText& text, WallTime at);
   /// It was logged. True when the row wants to be stored: it is new, or its times have gone on by kStoreAfter.

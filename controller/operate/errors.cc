@@ -70,6 +70,7 @@ std::vector<Row> rows_of(const ControllerState& state, const ApplicationName& ap
     }
   }
   std::vector<Row> sorted;
+  sorted.reserve(rows.size());
   for (auto& [id, row] : rows) sorted.push_back(std::move(row));
   std::stable_sort(sorted.begin(), sorted.end(), [](const Row& a, const Row& b) { return a.count > b.count; });
   return sorted;

@@ -98,7 +98,8 @@ TEST(CountingConfig, refuses_rules_and_sources_that_count_wrong) {
       {good_source + good_source + good_rule.substr(1),
        R"(9: application.shop.source.path: "/var/log/a" stands here twice: its errors would count double; each file once)"},
       {kSource + "path = \"/var/log/a\"\ntype = \"file\"" + good_rule,
-       "8: application.shop.source.type: is unknown in [[application.shop.source]]; known here: path, journal, priority, "
+       "8: application.shop.source.type: is unknown in [[application.shop.source]]; known here: path, journal, "
+       "priority, "
        "journal_dir, preset, rules, requests, multiline, record_start, samples"},
       {good_source + "preset = \"iis\"" + good_rule,
        "8: application.shop.source.preset: \"iis\" is no preset; one of apache, apache-access, bunyan, java, json, "

@@ -131,7 +131,8 @@ TEST(Replay, controls_that_load_the_release_leave_and_too_few_of_them_end_the_re
     if (host.role == Role::control && held_back++ < 3) host.loaded.reset();
   }
   EXPECT_EQ(verdict_line(replay(trace, careful, false)->verdict), "INCONCLUSIVE 20 trace-ended");
-  EXPECT_EQ(replay(trace, {}, false)->verdict.answer, Answer::pass) << "what was recorded is enough for the usual judge";
+  EXPECT_EQ(replay(trace, {}, false)->verdict.answer, Answer::pass)
+      << "what was recorded is enough for the usual judge";
 }
 
 TEST(Replay, judges_messages_that_are_new_with_the_release) {
