@@ -31,7 +31,7 @@ struct RuleSettings {
 
 /// What may be told of a message.
 enum class Samples : std::uint8_t {
-  normalised,  ///< without numbers, names and paths
+  normalised,  ///< without numbers, addresses, quoted text and paths
   raw,         ///< as it is logged
   off,         ///< only its id
 };

@@ -204,6 +204,17 @@ void check_counting(const Setting& table, const ApplicationSettings& application
     table.refuse_keys({"rule"}, "has no source: there is nothing to count in",
                       fmt::format("add [[{}.source]] with path or journal", table.key()));
   }
+  for (const auto& rule : application.rules) {
+    const auto counts_it = [&](const SourceSettings& source) {
+      return std::ranges::any_of(count::rules_of(source, application),
+                                 [&](const auto& used) { return used.name == rule.name; });
+    };
+    if (application.sources.empty() || rule.name.empty() || std::ranges::any_of(application.sources, counts_it))
+      continue;
+    table.refuse_keys(
+        {"rule"}, fmt::format("no source counts rule {}", quoted(rule.name)),
+        fmt::format("a source with a preset counts only the rules that it names: rules = [\"{}\"]", rule.name));
+  }
   // Each rule is good alone; together they may be too many.
   for (const auto& source : application.sources) {
     const auto rules = count::rules_of(source, application);

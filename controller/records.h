@@ -139,7 +139,7 @@ struct StoredState {
   std::map<DeploymentId, std::vector<fleet::Sample>> samples;           ///< of running ones
   std::map<ApplicationName, std::vector<std::chrono::seconds>> bursts;  ///< the newest last
   std::map<ApplicationName, rollout::Alarm> alarms;
-  std::vector<StoreMessage> messages;  ///< of the last fleet::kMessagesKept
+  std::vector<StoreMessage> messages;  ///< the newest first
 };
 
 }  // namespace serin::controller

@@ -46,7 +46,7 @@ void StateTables::load_releases(StoredState& state) {
   while (wanted.executeStep()) state.wanted[wanted.getColumn(0).getString()] = unsigned_of(wanted.getColumn(1));
 }
 
-/// By application the newest, as many as are known at once; what is older than they are kept goes.
+/// The newest first.
 void StateTables::load_messages(StoredState& state) {
   auto& rows = prepared(
       "SELECT application, signature, rule, text, first_wall_ms, last_wall_ms, ordinary_wall_ms FROM message "

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "controller/state_columns_db.h"
+#include "protocol/limits.h"
 
 namespace serin::controller {
 
@@ -11,6 +12,7 @@ using namespace columns;
 
 namespace {
 constexpr std::size_t kSamplesKeptDeployments = 200;
+constexpr std::size_t kPruneMessagesEvery = 500;
 constexpr Duration kOrdinaryKept = std::chrono::hours{24 * 30};
 }  // namespace
 
@@ -275,6 +277,19 @@ void StateTables::put(const StoreMessage& row) {
   insert.bind(6, row.message.last_wall_ms);
   insert.bind(7, row.message.ordinary_wall_ms);
   insert.exec();
+  if (++messages_stored_ % kPruneMessagesEvery == 0) prune_messages(row.application);
+}
+
+/// As MessageBook lets them go.
+void StateTables::prune_messages(const ApplicationName& application) {
+  auto& prune = prepared(
+      "DELETE FROM message WHERE application=?1 AND (last_wall_ms < (SELECT max(last_wall_ms) FROM message) - ?2 OR "
+      "last_wall_ms + (ordinary_wall_ms>0)*?2 < (SELECT last_wall_ms + (ordinary_wall_ms>0)*?2 FROM message WHERE "
+      "application=?1 ORDER BY last_wall_ms + (ordinary_wall_ms>0)*?2 DESC LIMIT 1 OFFSET ?3))");
+  prune.bind(1, application);
+  prune.bind(2, static_cast<std::int64_t>(std::chrono::milliseconds{fleet::kMessagesKept}.count()));
+  prune.bind(3, static_cast<std::int64_t>(limits::kMessagesPerApplication));
+  prune.exec();
 }
 
 void StateTables::put(const StoreAlarm& row) {

@@ -49,6 +49,7 @@ class StateTables {
   void put(const StoreAlarm& row);
   void put(const StoreAction& row);
   void prune_samples();
+  void prune_messages(const ApplicationName& application);
   /// Of a host that is new in the plan.
   std::int64_t next_position(DeploymentId deployment);
 
@@ -67,6 +68,7 @@ class StateTables {
   void set_setting(const std::string& name, const std::string& value);
 
   SQLite::Database& database_;
+  std::size_t messages_stored_ = 0;
   std::map<const char*, SQLite::Statement> statements_;
   struct {
     DeploymentId deployment = 0;

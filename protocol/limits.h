@@ -84,6 +84,8 @@ inline constexpr std::size_t kTuneCellsMax =
 inline constexpr std::size_t kSettleHostsMax = 2'000;  ///< larger deployments teach no settle: it takes too long
 
 inline constexpr std::size_t kMessagesPerApplication = 20'000;  ///< error messages that the controller knows
+inline constexpr std::size_t kNewMessagesPerMinute = 1'000;     ///< of these that it takes in
+inline constexpr std::size_t kReportNameBytes = 64;             ///< a run, a rule's name, the hash of the rules
 
 // Traces of deploys, as serin judge reads them
 inline constexpr std::size_t kTraceBytesMax = 512U << 20;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 #include "protocol/text.h"
@@ -76,10 +77,20 @@ Result<void> check(const OutcomeReply& reply) {
 Result<void> check(const Order& order) {
   return check_application(order.application);
 }
+/// A newer agent may tell more of a message than is kept.
+constexpr std::size_t kTextFactor = 4;
+
 Result<void> check(const Report& report) {
+  if (report.run.size() > limits::kReportNameBytes) return invalid("a run that is too long");
   for (const ApplicationCounts& counts : report.applications) {
     if (auto good = check_application(counts.application); !good) return good;
     if (counts.texts.size() > limits::kSignatureTextsPerReport) return invalid("more texts than a report may hold");
+    const auto is_long = [](const SignatureText& text) {
+      return text.rule.size() > limits::kReportNameBytes ||
+             text.text.size() > kTextFactor * limits::kSignatureTextBytes;
+    };
+    if (std::ranges::any_of(counts.texts, is_long)) return invalid("a text that is too long");
+    if (counts.rules_hash.size() > limits::kReportNameBytes) return invalid("a rules_hash that is too long");
     if (counts.seconds.size() > static_cast<std::size_t>(limits::kReportedSecondsKept.count())) {
       return invalid("more seconds than a report may hold");
     }

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <optional>
-#include <set>
 #include <string>
 
 #include "agent/agent_config.h"
@@ -16,7 +15,6 @@ namespace serin::count {
 struct JournalSource {
   SourceMatcher matcher;
   agent::SourceSettings settings;
-  std::set<std::string> left_to_others;     ///< groups whose events another source counts
   std::string cursor;                       ///< where to begin; then how far it has been read
   std::optional<JournalFollower> follower;  ///< none: it could not be opened
   std::optional<SteadyTime> tried;          ///< when it was to be opened last

@@ -54,6 +54,11 @@ LogFollower::LogFollower(const agent::ApplicationSettings& application, std::uni
     }
     parts_->sources.push_back(std::move(source));
   }
+  std::size_t number = 0;
+  for (auto& source : parts_->sources) {
+    if (source.matcher) source.matcher->share(parts_->groups, number++);
+  }
+  for (auto& journal : parts_->journals) journal.matcher.share(parts_->groups, number++);
 }
 
 LogFollower::LogFollower(LogFollower&&) noexcept = default;
@@ -66,7 +71,6 @@ bool LogFollower::read(SteadyTime now, ErrorCounter& counter) {
   if (parts_->setup_problem.empty()) {
     parts_->take_changes();
     for (std::size_t i = 0; i < parts_->sources.size(); ++i) parts_->discover(i, now, counter);
-    parts_->share_groups();
     // What was rotated away is older than what stands in its place.
     more = parts_->read_draining(now, counter);
     more = parts_->read_watched(now, counter) || more;
@@ -169,28 +173,6 @@ void LogFollower::Parts::rest(Followed& followed, SteadyTime now) {
   followed.watch = watch.value_or(-1);
   followed.pace = watch ? Followed::Pace::when_told : Followed::Pace::every_second;
   followed.looked = now;
-}
-
-/// Of sources that report the same events the first that sees something counts them; files go before the journal.
-void LogFollower::Parts::share_groups() {
-  std::set<std::string> taken;
-  const auto share = [&taken](SourceMatcher& matcher, std::set<std::string>& left, bool sees) {
-    const auto& groups = matcher.groups();
-    if (groups.empty()) return;
-    std::set<std::string> others;
-    std::ranges::set_intersection(groups, taken, std::inserter(others, others.end()));
-    if (others != left) {
-      matcher.leave_to_others(others);
-      left = std::move(others);
-    }
-    if (sees) taken.insert(groups.begin(), groups.end());
-  };
-  const auto has_problem = [](const Watched& watched) { return !watched.problem.empty(); };
-  for (auto& source : sources) {
-    share(*source.matcher, source.left_to_others,
-          source.problem.empty() && source.absence.empty() && std::ranges::none_of(source.watched, has_problem));
-  }
-  for (auto& journal : journals) share(journal.matcher, journal.left_to_others, journal.problem.empty());
 }
 
 std::vector<std::string> LogFollower::Parts::problems() const {

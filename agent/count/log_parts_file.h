@@ -49,7 +49,6 @@ struct Watched {
 
 struct Source {
   std::optional<SourceMatcher> matcher;
-  std::set<std::string> left_to_others;
   std::string path;
   SourcePattern pattern;
   std::vector<Watched> watched;
@@ -73,6 +72,7 @@ struct LogFollower::Parts {
   std::string setup_problem;
   std::vector<Source> sources;
   std::vector<JournalSource> journals;
+  EventGroups groups;
   std::deque<Draining> draining;
   std::deque<FilePosition> finished;  ///< the newest of those that were drained
   std::unique_ptr<ChangeWatch> changes;
@@ -107,7 +107,6 @@ struct LogFollower::Parts {
   bool read_watched(SteadyTime now, ErrorCounter& counter);
   bool read_one(const Source& source, Watched& watched, SteadyTime now, ErrorCounter& counter);
   void rest(Followed& followed, SteadyTime now);
-  void share_groups();
   [[nodiscard]] std::vector<std::string> problems() const;
 };
 

@@ -126,8 +126,8 @@ struct SourceMatcher::Parts {
   std::vector<std::string> names;
   std::vector<std::string> slow_names;
   std::vector<std::string> group_of;  ///< by rule
-  std::set<std::string> groups;
-  RuleBits left = 0;  ///< rules whose events others count
+  EventGroups* groups = nullptr;      ///< nullptr: nobody else counts
+  std::size_t source = 0;
   bool requests = false;
   bool multiline = true;
   Samples samples = Samples::normalised;
@@ -142,6 +142,7 @@ struct SourceMatcher::Parts {
   };
 
   void line(Run& run, std::string_view line, RuleBits hits) const;
+  [[nodiscard]] RuleBits left_to_others(RuleBits fits, SteadyTime now) const;
   void event(Run& run, std::string_view line, const LineVerdict& verdict) const;
   void pending_line(Run& run, bool ended) const;
   void slice(Run& run, std::string_view text) const;
@@ -162,8 +163,18 @@ void SourceMatcher::Parts::line(Run& run, std::string_view line, RuleBits hits) 
   if (verdict.rules != 0) event(run, line, verdict);
 }
 
+/// Of rules that fit: those whose event another source counts.
+RuleBits SourceMatcher::Parts::left_to_others(RuleBits fits, SteadyTime now) const {
+  RuleBits left = 0;
+  for (RuleBits rest = groups == nullptr ? 0 : fits; rest != 0; rest &= rest - 1) {
+    const auto rule = static_cast<std::size_t>(std::countr_zero(rest));
+    if (!group_of[rule].empty() && !groups->counts(group_of[rule], source, now)) left |= RuleBits{1} << rule;
+  }
+  return left;
+}
+
 void SourceMatcher::Parts::event(Run& run, std::string_view line, const LineVerdict& verdict) const {
-  const auto counted = verdict.rules & ~left;
+  const auto counted = verdict.rules & ~left_to_others(verdict.rules, run.messages.now);
   for (RuleBits rest = counted; rest != 0; rest &= rest - 1) {
     ++run.found.by_rule[static_cast<std::size_t>(std::countr_zero(rest))];
   }
@@ -256,7 +267,6 @@ Result<SourceMatcher> SourceMatcher::compile(const agent::SourceSettings& source
     if ((parts->rules.slow() >> parts->names.size() & 1U) != 0) parts->slow_names.push_back(rule.name);
     parts->names.push_back(rule.name);
     parts->group_of.push_back(rule.group);
-    if (!rule.group.empty()) parts->groups.insert(rule.group);
   }
   if (!source.record_start.empty()) {
     if (const auto mistake = mistake_in_record_start(source.record_start)) {
@@ -315,15 +325,9 @@ void SourceMatcher::skip_to_next_line(TextState& text) {
   parts.skipping = true;
 }
 
-const std::set<std::string>& SourceMatcher::groups() const {
-  return parts_->groups;
-}
-
-void SourceMatcher::leave_to_others(const std::set<std::string>& groups) {
-  parts_->left = 0;
-  for (std::size_t i = 0; i < parts_->group_of.size(); ++i) {
-    if (groups.contains(parts_->group_of[i])) parts_->left |= RuleBits{1} << i;
-  }
+void SourceMatcher::share(EventGroups& groups, std::size_t source) {
+  parts_->groups = &groups;
+  parts_->source = source;
 }
 
 const std::vector<std::string>& SourceMatcher::rule_names() const {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/agent_config.h"
+#include "agent/count/event_groups.h"
 #include "agent/count/findings.h"
 #include "agent/count/signature_table.h"
 #include "protocol/clock.h"
@@ -58,10 +59,8 @@ class SourceMatcher {
   /// Bytes were left out: forgets what is pending and everything up to the next LF.
   static void skip_to_next_line(TextState& text);
 
-  /// The groups that its rules belong to: of sources that report the same events, one counts them.
-  [[nodiscard]] const std::set<std::string>& groups() const;
-  /// Another source counts the events of these groups: here their lines are lines only, until told otherwise.
-  void leave_to_others(const std::set<std::string>& groups);
+  /// Rules of groups count only where `groups` says so; `source`: who this is to it. It must live as long as this.
+  void share(EventGroups& groups, std::size_t source);
 
   /// The rules of this source, in the order of Findings::by_rule.
   [[nodiscard]] const std::vector<std::string>& rule_names() const;

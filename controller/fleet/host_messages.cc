@@ -118,8 +118,13 @@ void note_messages(ControllerState& state, const Report& report, const std::vect
   }
   for (const ChangedSample& change : changed) {
     if (!state.settings.applications.contains(change.application)) continue;
+    // What workers of a release that was taken back log while they drain is no history.
+    const auto& settings = state.settings.applications.at(change.application);
+    const bool ordinary =
+        change.sample.trusted && state.ledger.trusted_for(change.sample.host, change.application, change.sample.second,
+                                                          settings.sequential.baseline_min);
     for (const SignatureCount& counted : change.sample.signatures) {
-      if (state.messages.seen(change.application, counted.id, change.sample.trusted, now.wall)) {
+      if (state.messages.seen(change.application, counted.id, ordinary, now.wall)) {
         to_store.emplace(change.application, counted.id);
       }
     }

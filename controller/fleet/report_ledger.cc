@@ -235,6 +235,12 @@ void ReportLedger::trust(const HostName& host, const ApplicationName& applicatio
   series(host, application).trusted_from = from;
 }
 
+bool ReportLedger::trusted_for(const HostName& host, const ApplicationName& application, std::int64_t second,
+                               std::chrono::seconds length) const {
+  const Series* found = find(host, application);
+  return found != nullptr && found->trusted_from && start_of(second) >= *found->trusted_from + length;
+}
+
 void ReportLedger::distrust(const HostName& host, const ApplicationName& application, std::int64_t from) {
   Series& of_host = series(host, application);
   for (Cell& cell : of_host.fine) {

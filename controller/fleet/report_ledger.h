@@ -47,6 +47,10 @@ class ReportLedger {
   /// From now on this host's seconds of this application are (not) those of a trusted release.
   void trust(const HostName& host, const ApplicationName& application, std::optional<SteadyTime> from);
 
+  /// The host has been on a trusted release for so long in this second.
+  [[nodiscard]] bool trusted_for(const HostName& host, const ApplicationName& application, std::int64_t second,
+                                 std::chrono::seconds length) const;
+
   /// Seconds from this one on are no baseline, whatever they were taken for.
   void distrust(const HostName& host, const ApplicationName& application, std::int64_t from);
 

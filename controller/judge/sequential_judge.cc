@@ -49,7 +49,9 @@ Answer SequentialJudge::answer() const {
   const auto fails = [](const NewSignature& signature) { return signature.fails; };
   if (std::any_of(signatures_.begin(), signatures_.end(), fails)) return Answer::fail;
   if (state_.fail_holds && fail_seconds_ >= state_.fail_needs_seconds) return Answer::fail;
-  if (state_.pass_holds && !canary_lacks_baseline()) return Answer::pass;
+  const auto pending = [](const NewSignature& signature) { return signature.pending; };
+  const bool may_pass = std::none_of(signatures_.begin(), signatures_.end(), pending);
+  if (state_.pass_holds && may_pass && !canary_lacks_baseline()) return Answer::pass;
   return std::chrono::seconds{state_.seconds} >= settings_.horizon ? Answer::inconclusive : Answer::undecided;
 }
 

@@ -42,13 +42,26 @@ SequentialSettings of_one_message(SequentialSettings settings) {
   return settings;
 }
 
+/// As if settle lasted until what a restart logs is over.
+SequentialSettings after_tail(SequentialSettings settings) {
+  const auto left = std::max(settings.horizon - settings.settle, std::chrono::seconds{0});
+  settings.settle += std::min(kRestartTail, left / 2);
+  return settings;
+}
+
 }  // namespace
 
 SignatureJudge::SignatureJudge(SequentialSettings settings, const HostWeights& weights, std::set<std::string> history)
     : settings_(of_one_message(settings)),
       silent_(silent(weights, settings_)),
-      known_(std::move(history)),
-      silence_(settings_, silent_, hosts_of(silent_, Role::canary), hosts_of(silent_, Role::control)) {}
+      history_(std::move(history)),
+      silence_(settings_, silent_, hosts_of(silent_, Role::canary), hosts_of(silent_, Role::control)),
+      late_silence_(after_tail(settings_), silent_, hosts_of(silent_, Role::canary), hosts_of(silent_, Role::control)),
+      tail_end_(static_cast<std::size_t>(std::max<std::int64_t>(0, after_tail(settings_).settle.count()))) {}
+
+bool SignatureJudge::is_pending(const Candidate& candidate) {
+  return candidate.early && !candidate.fails && candidate.counts.evidence_seconds() < kDecisionSeconds;
+}
 
 /// Controls first: what one shows in the same second is not new.
 void SignatureJudge::learn(std::span<const SignatureCount> signatures) {
@@ -61,11 +74,13 @@ void SignatureJudge::learn(std::span<const SignatureCount> signatures) {
     known_.insert(at.id);
   }
   for (const SignatureCount& at : signatures) {
-    if (!by(at, Role::canary) || known_.contains(at.id)) continue;
+    if (!by(at, Role::canary) || known_.contains(at.id) || history_.contains(at.id)) continue;
     auto found = candidates_.find(at.id);
     if (found == candidates_.end()) {
       if (candidates_.size() == kSignaturesJudged || known_.size() > kSignaturesKnown) continue;
-      found = candidates_.emplace(at.id, Candidate{.counts = silence_, .by_canary = {}}).first;
+      const bool early = seconds_ < tail_end_;
+      found = candidates_.emplace(at.id, Candidate{.counts = early ? late_silence_ : silence_, .by_canary = {}}).first;
+      found->second.early = early;
       ++tried_;
     }
     found->second.by_canary[at.host] += at.count;
@@ -96,6 +111,8 @@ void SignatureJudge::add_second(std::span<const Counts> second, std::span<const 
     judge(candidate, counts);
   }
   silence_.add_second(quiet);
+  late_silence_.add_second(quiet);
+  ++seconds_;
 }
 
 std::vector<NewSignature> SignatureJudge::found() const {
@@ -106,7 +123,8 @@ std::vector<NewSignature> SignatureJudge::found() const {
                            .sample = {},
                            .count = 0,
                            .hosts = static_cast<std::uint32_t>(candidate.by_canary.size()),
-                           .fails = candidate.fails};
+                           .fails = candidate.fails,
+                           .pending = is_pending(candidate)};
     for (const auto& [host, count] : candidate.by_canary) signature.count += count;
     found.push_back(std::move(signature));
   }

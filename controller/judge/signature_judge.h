@@ -14,13 +14,19 @@ namespace serin::judge {
 
 inline constexpr std::size_t kSignaturesJudged = 64;     ///< at once; more are named by nobody
 inline constexpr std::size_t kSignaturesKnown = 20'000;  ///< that controls showed; beyond it nothing new is judged
-inline constexpr std::size_t kSignatureSeconds = 3;  ///< after settle, in which a message must be seen before it fails
-inline constexpr double kSignatureExcess = 0.005;    ///< errors per second and canary: the floor of one message
+inline constexpr std::size_t kSignatureSeconds = 3;      ///< in which a message must be seen before it fails
+/// After settle: what is first seen until then may end with the restart.
+inline constexpr std::chrono::seconds kRestartTail{20};
+inline constexpr std::size_t kDecisionSeconds = 6;  ///< after the tail, until which such a message is pending
+inline constexpr double kSignatureExcess = 0.005;   ///< errors per second and canary: the floor of one message
 
 /// Judges error messages that are new with the release: seen on canaries, on no control since the deploy, nor in the
 /// application's history. Each is counted by itself and asked for a fail by the sequential rule, as errors that no host
 /// ever had before; the floor is kSignatureExcess, the evidence must outweigh the number of messages that were tried,
-/// and it must come back: what is logged in one moment only is named but does not fail. One that any control shows is
+/// and it must come back: what is logged in one moment only is named but does not fail. Workers that drain and restart
+/// have messages of their own, which controls never log: one that is first seen before settle + kRestartTail (with a
+/// short horizon: half of what is left after settle) is judged by what it does from then on, and is pending until
+/// kDecisionSeconds later. One that any control shows is
 /// not new, for good. O(kSignaturesJudged x hosts); deterministic; never fails.
 class SignatureJudge {
  public:
@@ -42,15 +48,21 @@ class SignatureJudge {
     std::map<std::size_t, std::uint64_t> by_canary;
     std::size_t seconds_seen = 0;  ///< on canaries, after settle
     std::size_t fail_seconds = 0;
+    bool early = false;  ///< it may be the restart's
     bool fails = false;
   };
+  [[nodiscard]] static bool is_pending(const Candidate& candidate);
   void learn(std::span<const SignatureCount> signatures);
   void judge(Candidate& candidate, std::span<const Counts> counts) const;
 
   SequentialSettings settings_;
   HostWeights silent_;  ///< the same hosts, as if none had ever logged anything
-  std::set<std::string> known_;
-  PostCounts silence_;  ///< what a message that appears now has behind it
+  std::set<std::string> history_;
+  std::set<std::string> known_;  ///< that controls showed
+  PostCounts silence_;           ///< what a message that appears now has behind it
+  PostCounts late_silence_;      ///< the same, counted from the end of the tail on
+  std::size_t tail_end_ = 0;     ///< second after the deploy
+  std::size_t seconds_ = 0;
   std::map<std::string, Candidate> candidates_;
   std::size_t tried_ = 0;
 };

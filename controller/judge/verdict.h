@@ -44,6 +44,7 @@ struct NewSignature {
   std::uint64_t count = 0;  ///< on all canaries
   std::uint32_t hosts = 0;  ///< canaries that logged it
   bool fails = false;       ///< it alone is enough for a fail
+  bool pending = false;     ///< it may end with the restart: too early to pass; not stored
   friend bool operator==(const NewSignature&, const NewSignature&) = default;
 };
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -38,25 +39,28 @@ struct Selected {
   HostName host;
   std::string group;
   std::string blind;
+  bool asked_for = true;
 };
 
-/// The hosts of the application that were asked for.
-std::vector<Selected> select(const ControllerState& state, const controller::ApplicationSettings& settings,
-                             const std::string& group) {
+/// The application's hosts; `asked_for`: the group that was typed has it.
+std::vector<Selected> hosts_of(const ControllerState& state, const controller::ApplicationSettings& settings,
+                               const std::string& group) {
   std::vector<Selected> hosts;
   for (const auto& [name, host] : state.roster.hosts()) {
     if (!rollout::belongs(settings.hosts, name, host.record.labels)) continue;
     const std::string of_host = group_of(settings, host);
     const auto& labels = host.record.labels;
-    if (!group.empty() && group != of_host && std::find(labels.begin(), labels.end(), group) == labels.end()) continue;
+    const bool has_label = std::find(labels.begin(), labels.end(), group) != labels.end();
     const auto status = host.applications.find(settings.name);
     hosts.push_back({.host = name,
                      .group = of_host,
-                     .blind = status == host.applications.end() ? std::string{} : status->second.blind});
+                     .blind = status == host.applications.end() ? std::string{} : status->second.blind,
+                     .asked_for = group.empty() || group == of_host || has_label});
   }
   return hosts;
 }
 
+/// Counts are of the hosts that were asked for, where a message was seen is told of all: "only canary" must be true.
 std::vector<Row> rows_of(const ControllerState& state, const ApplicationName& application,
                          const std::vector<Selected>& hosts, std::int64_t since) {
   std::map<SignatureId, Row> rows;
@@ -64,22 +68,24 @@ std::vector<Row> rows_of(const ControllerState& state, const ApplicationName& ap
     for (const auto& [id, count] : state.ledger.messages(host.host, application, since)) {
       Row& row = rows[id];
       row.id = id;
-      row.count += count;
+      if (host.asked_for) row.count += count;
       row.hosts.push_back(host.host);
       row.groups.insert(host.group);
     }
   }
   std::vector<Row> sorted;
   sorted.reserve(rows.size());
-  for (auto& [id, row] : rows) sorted.push_back(std::move(row));
+  for (auto& [id, row] : rows) {
+    if (row.count > 0) sorted.push_back(std::move(row));
+  }
   std::stable_sort(sorted.begin(), sorted.end(), [](const Row& a, const Row& b) { return a.count > b.count; });
   return sorted;
 }
 
 /// "canary" when only canaries logged it: the line that a deployer looks for.
-std::string where_text(const Row& row, std::size_t selected) {
+std::string where_text(const Row& row, std::size_t all) {
   if (row.groups.size() == 1 && *row.groups.begin() != "fleet") return fmt::format("only {}", *row.groups.begin());
-  if (row.hosts.size() == selected) return "all";
+  if (row.hosts.size() == all) return "all";
   std::string text;
   for (std::size_t i = 0; i < std::min(row.hosts.size(), kHostsNamed); ++i) {
     text += (text.empty() ? "" : " ") + row.hosts[i];
@@ -94,14 +100,14 @@ std::string message_text(const fleet::KnownMessage* known, SignatureId id) {
                              : fmt::format("{}: {}", printable(known->rule, 80), printable(known->text, 160));
 }
 
-bool is_new(const fleet::KnownMessage* known) {
-  return known == nullptr || known->ordinary_wall_ms == 0;
+bool is_new(const fleet::KnownMessage* known, Now now) {
+  return known == nullptr || !fleet::is_ordinary(*known, now.wall);
 }
 
 std::string first_seen(const fleet::KnownMessage* known, Now now) {
   if (known == nullptr || known->first_wall_ms == 0) return "-";
   const Duration age{std::max<std::int64_t>(0, now.wall.time_since_epoch().count() - known->first_wall_ms)};
-  return ago_text(age) + (is_new(known) ? " NEW" : "");
+  return ago_text(age) + (is_new(known, now) ? " NEW" : "");
 }
 
 Json totals_json(const RunTotals& totals) {
@@ -158,9 +164,9 @@ std::string headline(const ApplicationName& application, const std::string& grou
                       hosts);
   if (sums.blind > 0) text += fmt::format(", {} BLIND (`serin status` says why)", sums.blind);
   text += "\n";
-  if (sums.skipped_bytes > 0) text += fmt::format("never read: {} of log\n", bytes_text(sums.skipped_bytes));
-  if (sums.suppressed > 0)
-    text += fmt::format("dropped by journald before they could be read: {} lines\n", sums.suppressed);
+  if (sums.skipped_bytes > 0)
+    text += fmt::format("never read since counting began: {} of log\n", bytes_text(sums.skipped_bytes));
+  if (sums.suppressed > 0) text += fmt::format("dropped by journald since counting began: {} lines\n", sums.suppressed);
   return text;
 }
 
@@ -175,7 +181,9 @@ OperatorEvent render_errors(const ControllerState& state, const ApplicationName&
         kUsage);
   }
   const auto& settings = state.settings.applications.at(application);
-  const auto hosts = select(state, settings, request.group);
+  const auto all = hosts_of(state, settings, request.group);
+  std::vector<Selected> hosts;
+  std::copy_if(all.begin(), all.end(), std::back_inserter(hosts), [](const Selected& host) { return host.asked_for; });
   if (hosts.empty() && !request.group.empty()) {
     return error_event(
         fmt::format("no host of {} is in group '{}': canary, proxy, fleet, or a label that `serin hosts` "
@@ -185,7 +193,7 @@ OperatorEvent render_errors(const ControllerState& state, const ApplicationName&
   }
   const std::int64_t from = second_of(now.steady) - since;
   const Sums sums = sums_of(state, application, hosts, from, now);
-  const auto rows = rows_of(state, application, hosts, from);
+  const auto rows = rows_of(state, application, all, from);
   Json json{{"event", "errors"},
             {"application", application},
             {"group", printable(request.group, 64)},
@@ -207,15 +215,17 @@ OperatorEvent render_errors(const ControllerState& state, const ApplicationName&
                                 {"count", row.count},
                                 {"hosts", row.hosts.size()},
                                 {"groups", row.groups},
-                                {"new", is_new(known)},
+                                {"new", is_new(known, now)},
                                 {"first_seen_ms", known == nullptr ? 0 : known->first_wall_ms}});
     if (i >= kMessagesShown) continue;
-    table.add({std::to_string(row.count), std::to_string(row.hosts.size()), where_text(row, hosts.size()),
+    table.add({std::to_string(row.count), std::to_string(row.hosts.size()), where_text(row, all.size()),
                first_seen(known, now), message_text(known, row.id)});
   }
   std::string text = headline(application, request.group, sums, hosts.size(), since);
   if (rows.empty()) {
-    text += sums.errors == 0 ? "no errors\n" : "no messages of them are known\n";
+    text += sums.reporting == 0 ? "no host reports: nothing is known\n"
+            : sums.errors == 0  ? "no errors\n"
+                                : "no messages of them are known\n";
   } else {
     text += table.text();
   }

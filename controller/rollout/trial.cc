@@ -128,11 +128,13 @@ std::vector<judge::Counts> Trial::counts_of(const ControllerState& state, const 
   return counts;
 }
 
-/// Only of hosts whose second counts.
+/// Of canaries only where the second counts; what a control shows is known in any case.
 std::vector<judge::SignatureCount> Trial::messages_of(const ControllerState& state, const ActiveDeployment& active,
-                                                      std::int64_t second) const {
+                                                      std::int64_t second,
+                                                      const std::vector<judge::Counts>& counts) const {
   std::vector<judge::SignatureCount> found;
   for (std::size_t i = 0; i < members_.size(); ++i) {
+    if (members_[i].canary && !counts[i].seen) continue;
     const HostName& host = active.rollout.hosts[members_[i].index].host;
     for (const SignatureCount& counted : state.ledger.signatures(host, active.rollout.application, second)) {
       found.push_back({.second = second, .host = i, .id = fleet::id_text(counted.id), .count = counted.count});
@@ -193,7 +195,7 @@ void Trial::feed(const ControllerState& state, const ActiveDeployment& active, s
     watch(rollout, second, counts);
     return;
   }
-  messages_->add_second(counts, messages_of(state, active, second));
+  messages_->add_second(counts, messages_of(state, active, second, counts));
   auto found = messages_->found();
   for (judge::NewSignature& message : found) {
     const auto id = fleet::id_of_text(message.id);

@@ -59,7 +59,8 @@ class Trial {
   void watch(const Rollout& rollout, std::int64_t second, const std::vector<judge::Counts>& counts);
   [[nodiscard]] std::vector<judge::SignatureCount> messages_of(const controller::ControllerState& state,
                                                                const controller::ActiveDeployment& active,
-                                                               std::int64_t second) const;
+                                                               std::int64_t second,
+                                                               const std::vector<judge::Counts>& counts) const;
   void open_windows(const Rollout& rollout, std::int64_t second);
   [[nodiscard]] judge::Verdict with_gaps(judge::Verdict verdict, const controller::ControllerState& state,
                                          const controller::ActiveDeployment& active) const;

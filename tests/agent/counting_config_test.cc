@@ -112,6 +112,9 @@ TEST(CountingConfig, refuses_rules_and_sources_that_count_wrong) {
        "8: application.shop.source.multiline: \"no\" is text; true or false is needed, such as false"},
       {good_source + "samples = \"all\"" + good_rule,
        R"(8: application.shop.source.samples: "all" is none of the choices; "normalised", "raw" or "off")"},
+      {kSource + "path = \"/var/log/a\"\npreset = \"nginx\"" + good_rule,
+       "9: application.shop.rule: no source counts rule \"a\"; a source with a preset counts only the rules that it "
+       "names: rules = [\"a\"]"},
       {good_source + "[[application.shop.rule]]\nmatch = 'a'",
        R"(8: application.shop.rule.name: is missing in [[application.shop.rule]]; add name = "php-fatal")"},
       {good_source + "[[application.shop.rule]]\nmatch = 'a'\nname = \"a b\"",

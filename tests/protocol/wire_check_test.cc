@@ -76,7 +76,8 @@ TEST(Check, seconds_of_a_report_ascend_and_are_at_most_those_that_are_kept) {
 
 TEST(Check, messages_of_a_second_ascend_and_are_bounded_as_are_their_texts) {
   const auto of = [](std::vector<SignatureCount> signatures) {
-    return Report{.applications = {counts_of({{.second = 1, .errors = 9, .lines = 9, .signatures = signatures}})}};
+    return Report{
+        .applications = {counts_of({{.second = 1, .errors = 9, .lines = 9, .signatures = std::move(signatures)}})}};
   };
   EXPECT_TRUE(pass(of({{1, 1}, {2, 1}})));
   EXPECT_EQ(refusal_of(of({{2, 1}, {1, 1}})), "report: messages out of order");

@@ -285,5 +285,61 @@ TEST_F(LogFollowerTest, lists_a_thousand_unreadable_sources_in_bounded_text) {
   EXPECT_NE(follower.blind().find(" more"), std::string::npos);
 }
 
+/// nginx and PHP-FPM of one application: what PHP writes may stand in either, or in both.
+class GroupTest : public LogTest {
+ protected:
+  [[nodiscard]] LogFollower follow_both() const {
+    agent::ApplicationSettings application;
+    application.name = "shop";
+    application.sources = {{.path = path("nginx.log"), .preset = "nginx"},
+                           {.path = path("php.log"), .preset = "php-fpm"}};
+    return LogFollower(application);
+  }
+  void in_nginx() const {
+    write(
+        "nginx.log",
+        "2026/05/01 10:00:00 [error] 7#7: *1 FastCGI sent in stderr: \"PHP message: PHP Fatal error:  x in /srv/a.php "
+        "on line 3\" while reading response header from upstream\n");
+  }
+  void in_php() const { write("php.log", "[01-May-2026 10:00:00 UTC] PHP Fatal error:  x in /srv/a.php on line 3\n"); }
+};
+
+TEST_F(GroupTest, what_only_the_second_source_reports_counts) {
+  write("nginx.log", "");
+  write("php.log", "");
+  auto follower = follow_both();
+  turn(follower);
+  for (int i = 0; i < 5; ++i) in_php();
+  turn(follower);
+  EXPECT_EQ(counted(), (Counts{.lines = 5, .errors = 5}));
+}
+
+TEST_F(GroupTest, what_both_report_counts_once_whoever_is_first) {
+  write("nginx.log", "");
+  write("php.log", "");
+  auto follower = follow_both();
+  turn(follower);
+  for (int i = 0; i < 5; ++i) {
+    in_php();
+    in_nginx();
+    turn(follower);
+  }
+  EXPECT_EQ(counted(), (Counts{.lines = 10, .errors = 5}));
+}
+
+TEST_F(GroupTest, a_source_that_has_had_none_for_a_while_does_not_keep_the_group) {
+  write("nginx.log", "");
+  write("php.log", "");
+  auto follower = follow_both();
+  turn(follower);
+  in_nginx();
+  turn(follower);
+  turn(follower, std::chrono::seconds{1});
+  for (int i = 0; i < 20; ++i) turn(follower);
+  in_php();
+  turn(follower);
+  EXPECT_EQ(counted(), (Counts{.lines = 2, .errors = 2}));
+}
+
 }  // namespace
 }  // namespace serin::count

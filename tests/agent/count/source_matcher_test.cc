@@ -153,10 +153,11 @@ TEST(SourceMatcher, names_its_slow_rules) {
 TEST(SourceMatcher, events_of_a_group_that_another_source_counts_are_lines_only) {
   auto matcher =
       matcher_for({}, {{.name = "php", .match = "PHP Fatal", .group = "php"}, text_rule("nginx", "upstream")});
-  EXPECT_EQ(matcher.groups(), std::set<std::string>{"php"});
   const std::string text = "PHP Fatal error: a\n  trace of upstream\nPHP Fatal upstream b\nupstream c\nfine\n";
   EXPECT_EQ(count_in_any_steps(matcher, text).found, (Findings{.lines = 5, .errors = 3, .by_rule = {2, 2}}));
-  matcher.leave_to_others({"php", "unknown"});
+  EventGroups groups;
+  groups.counts("php", 1, SteadyTime{std::chrono::hours{1'000'000}});
+  matcher.share(groups, 0);
   EXPECT_EQ(count_in_any_steps(matcher, text),
             (Counted{.found = {.lines = 5, .errors = 2, .by_rule = {0, 2}},
                      .messages = {{"nginx: PHP Fatal upstream b", 1}, {"nginx: upstream c", 1}}}))

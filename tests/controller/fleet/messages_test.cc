@@ -80,7 +80,11 @@ TEST(MessageBook, a_row_is_stored_when_it_is_new_is_named_and_once_an_hour) {
   EXPECT_TRUE(book.seen("shop", 7, true, kNoon));
   EXPECT_FALSE(book.seen("shop", 7, true, kNoon + 59min));
   EXPECT_TRUE(book.name("shop", {.id = 7, .rule = "php", .text = "Uncaught <q>"}, kNoon + 59min));
-  EXPECT_FALSE(book.name("shop", {.id = 7, .rule = "other", .text = "words"}, kNoon + 59min)) << "the first words stay";
+  EXPECT_FALSE(book.name("shop", {.id = 7, .rule = "php", .text = "Uncaught <q>"}, kNoon + 59min));
+  EXPECT_TRUE(book.name("shop", {.id = 7, .rule = "php", .text = "raw"}, kNoon + 59min));
+  EXPECT_TRUE(book.name("shop", {.id = 7, .rule = "php", .text = "Uncaught <q>"}, kNoon + 59min))
+      << "the newest words stay: `samples` may have been changed";
+  EXPECT_FALSE(book.name("shop", {.id = 7, .rule = "", .text = ""}, kNoon + 59min)) << "these are none";
   EXPECT_TRUE(book.seen("shop", 7, true, kNoon + 60min));
   const KnownMessage expected{.rule = "php",
                               .text = "Uncaught <q>",
@@ -104,6 +108,20 @@ TEST(MessageBook, a_flood_forgets_what_was_logged_least_recently) {
   EXPECT_GE(kept.size(), limits::kMessagesPerApplication * 8 / 10);
   EXPECT_EQ(book.find("shop", 1), nullptr);
   EXPECT_NE(book.find("shop", limits::kMessagesPerApplication + 5'000), nullptr);
+}
+
+TEST(MessageBook, what_was_ordinary_outlives_a_flood_of_what_was_not) {
+  MessageBook book;
+  book.seen("shop", 1, true, kNoon);
+  for (SignatureId id = 2; id <= 30'000; ++id) book.seen("shop", id, false, kNoon + std::chrono::seconds{id});
+  EXPECT_NE(book.find("shop", 1), nullptr);
+}
+
+TEST(MessageBook, takes_in_so_many_new_ones_a_minute) {
+  MessageBook book;
+  for (SignatureId id = 1; id <= 2 * limits::kNewMessagesPerMinute; ++id) book.seen("shop", id, true, kNoon);
+  EXPECT_EQ(book.history("shop", kNoon).size(), limits::kNewMessagesPerMinute);
+  EXPECT_TRUE(book.seen("shop", 2 * limits::kNewMessagesPerMinute, true, kNoon + 1min));
 }
 
 TEST(MessageBook, ids_are_written_with_sixteen_digits_and_read_back) {

@@ -76,6 +76,7 @@ TEST_F(LinkSocket, a_server_with_another_key_than_the_pinned_one_is_lost) {
 TEST_F(LinkSocket, an_address_where_nobody_listens_is_lost_at_once) {
   // Bound, so that nobody else takes the port, but not listening.
   const UniqueFd bound(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_GE(bound.get(), 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

@@ -120,6 +120,7 @@ class RawPeer {
 
  private:
   RawPeer(int family, const void* address, socklen_t size) : fd_(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    if (fd_.get() < 0) throw std::runtime_error("socket");
     if (::connect(fd_.get(), static_cast<const sockaddr*>(address), size) != 0) throw std::runtime_error("connect");
   }
   [[nodiscard]] bool has_news() const {
