@@ -219,6 +219,7 @@ class Prefix {
   }
 
   void take_nginx() {
+    if (rest_.starts_with("child ")) take_fpm_wrapper();
     for (const auto words : kFastCgi) {
       if (!rest_.starts_with(words)) continue;
       rest_.remove_prefix(words.size());
@@ -226,6 +227,17 @@ class Prefix {
       if (end != std::string_view::npos) rest_ = rest_.substr(0, end);
       return;
     }
+  }
+
+  /// What PHP-FPM puts around a worker's own line: child 123 said into stderr: "NOTICE: PHP message: ..."
+  void take_fpm_wrapper() {
+    constexpr std::string_view kSaid = " said into stderr: \"";
+    constexpr std::string_view kNotice = "NOTICE: PHP message: ";
+    const auto at = rest_.substr(0, 64).find(kSaid);
+    if (at == std::string_view::npos) return;
+    rest_.remove_prefix(at + kSaid.size());
+    if (rest_.starts_with(kNotice)) rest_.remove_prefix(kNotice.size());
+    if (rest_.ends_with('"')) rest_.remove_suffix(1);
   }
 
   std::string_view rest_;

@@ -14,6 +14,10 @@ using agent::RuleSettings;
 RuleSettings php_fatal() {
   return {.name = "php-fatal", .match = "PHP (?:Fatal|Parse|Recoverable fatal|Core|Compile) error", .group = "php"};
 }
+/// The first word in capitals, behind a time and what stands in brackets, is a lower level.
+constexpr std::string_view kLowerLevel =
+    R"(^[^A-SU-Y]*(?:\[[^\]]*\][^A-SU-Y]*)*\b(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|CONFIG|FINE)\b)";
+
 RuleSettings http_5xx() {
   return {.name = "http-5xx", .match = R"(" 5\d\d )"};
 }
@@ -58,7 +62,9 @@ void add_servers(std::vector<Preset>& to) {
 void add_programs(std::vector<Preset>& to) {
   to.push_back({.name = "java",
                 .about = "log4j, logback, java.util.logging in their usual patterns: ERROR, FATAL, SEVERE",
-                .rules = {{.name = "java-error", .match = R"((?:^|[\s\[])(?:ERROR|FATAL|SEVERE)(?:[\s\]:]|$))"},
+                .rules = {{.name = "java-error",
+                           .match = R"((?:^|[\s\[])(?:ERROR|FATAL|SEVERE)(?:[\s\]:]|$))",
+                           .unless = std::string(kLowerLevel)},
                           {.name = "java-uncaught", .match = R"((?:^|: )Exception in thread ")"}}});
   to.push_back({.name = "mediawiki",
                 .about = "MediaWiki's debug log groups: exception.log, error.log, fatal.log, DBQuery.log",
@@ -76,7 +82,9 @@ void add_programs(std::vector<Preset>& to) {
   to.push_back({.name = "python",
                 .about = "the logging module's usual patterns and tracebacks",
                 .rules = {{.name = "python-traceback", .match = R"((?:^|: )Traceback \(most recent call last\):)"},
-                          {.name = "python-error", .match = R"((?:^|[\s\[:])(?:ERROR|CRITICAL)(?:[\s\]:]|$))"}}});
+                          {.name = "python-error",
+                           .match = R"((?:^|[\s\[:])(?:ERROR|CRITICAL)(?:[\s\]:]|$))",
+                           .unless = std::string(kLowerLevel)}}});
   to.push_back(
       {.name = "syslog",
        .about =
@@ -94,9 +102,12 @@ void add_json(std::vector<Preset>& to) {
                 .multiline = false});
   to.push_back(
       {.name = "json",
-       .about = "one JSON object a line with the level in words, at level, severity or log.level",
+       .about = "one JSON object a line with the level in words, at level, severity, log.level, lvl, level_name or "
+                "levelname",
        .rules = {json_level("json-level", "level", "message"), json_level("json-severity", "severity", "message"),
-                 json_level("json-log-level", "log.level", "message"), json_level("json-lvl", "lvl", "msg")},
+                 json_level("json-log-level", "log.level", "message"), json_level("json-lvl", "lvl", "msg"),
+                 json_level("json-level-name", "level_name", "message"),
+                 json_level("json-levelname", "levelname", "message")},
        .multiline = false});
   to.push_back({.name = "mongodb",
                 .about = "MongoDB's log since 4.4: one JSON object a line, severities E and F",

@@ -65,6 +65,18 @@ TEST(Signature, is_one_for_a_serin_slot_and_the_next) {
 }
 
 /// Events of one row have one signature, and no other row has it.
+TEST(Signature, looks_into_what_php_fpm_says_of_its_workers) {
+  const auto said = [](const std::string& child, const std::string& words) {
+    return Signature("[01-May-2026 10:00:00] WARNING: [pool www] child " + child + " said into stderr: \"" + words +
+                     "\"");
+  };
+  const auto fatal = said("12", "NOTICE: PHP message: PHP Fatal error:  Uncaught TypeError in /srv/a/Cart.php:3");
+  EXPECT_EQ(fatal.text(),
+            said("99", "NOTICE: PHP message: PHP Fatal error:  Uncaught TypeError in /srv/b/Cart.php:4").text());
+  EXPECT_NE(fatal.text(),
+            said("12", "NOTICE: PHP message: PHP Fatal error:  Uncaught ValueError in /srv/a/Cart.php:3").text());
+}
+
 TEST(Signature, tells_messages_apart_and_nothing_else) {
   const std::vector<std::vector<std::string>> rows = {
       {"[Sun Dec 04 04:47:44 2005] [error] worker child in error state 6",
