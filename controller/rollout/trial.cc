@@ -239,7 +239,7 @@ judge::Verdict Trial::advance(const ControllerState& state, const ActiveDeployme
     verdict.reason = "rules-differ";
     verdict.text = fmt::format(
         "cannot tell: {} count errors by other rules than the rest of the fleet; give all hosts of "
-        "{} the same rules",
+        "{} the same rules and the same serin-agent",
         names_text(rules_differ_), rollout.application);
     return verdict;
   }
