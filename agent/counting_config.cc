@@ -204,6 +204,13 @@ void check_counting(const Setting& table, const ApplicationSettings& application
     table.refuse_keys({"rule"}, "has no source: there is nothing to count in",
                       fmt::format("add [[{}.source]] with path or journal", table.key()));
   }
+  for (const auto& source : application.sources) {
+    if (source.record_start.empty() || count::is_multiline(source)) continue;
+    table.refuse_keys({"source"},
+                      fmt::format("record_start of {} has no effect: each of its lines is an event",
+                                  quoted(source.path.empty() ? "the journal" : source.path)),
+                      "leave it out, or leave out multiline = false and presets of one line an event");
+  }
   for (const auto& rule : application.rules) {
     const auto counts_it = [&](const SourceSettings& source) {
       return std::ranges::any_of(count::rules_of(source, application),

@@ -137,7 +137,13 @@ class Prefix {
       return false;
     }
     skip(bytes);
-    if (text.find('T') != std::string_view::npos) take_host_and_tag(true);
+    if (const auto time = text.find('T'); time != std::string_view::npos) {
+      // rsyslog's form, "2026-01-02T03:04:05.123456+01:00 host program: ", needs no process id to be known.
+      const auto clock = text.substr(time);
+      const bool is_rsyslogs =
+          clock.find('.') != std::string_view::npos && clock.find_first_of("+-") != std::string_view::npos;
+      take_host_and_tag(!is_rsyslogs);
+    }
     stamped_ = true;
     return true;
   }
@@ -202,7 +208,7 @@ class Prefix {
 
   void take_host_and_tag(bool with_pid) {
     const auto before = rest_;
-    if (!skip_word() || !take_tag(with_pid)) rest_ = before;
+    if (is_level(word()) || !skip_word() || !take_tag(with_pid)) rest_ = before;
   }
 
   /// "program[12]: "

@@ -66,6 +66,17 @@ class Masker {
     std::memcpy(out_, text.data(), text.size());
     out_ += text.size();
   }
+  /// A list is one, however long: "IN (<#>)".
+  void put_value(std::string_view mark) {
+    put(mark);
+    constexpr std::string_view kBetween = ", ";
+    const auto pair = 2 * mark.size() + kBetween.size();
+    if (written() < pair) return;
+    const std::string_view last(out_ - pair, pair);
+    if (!last.starts_with(mark) || last.substr(mark.size(), kBetween.size()) != kBetween) return;
+    out_ -= mark.size() + kBetween.size();
+    token_ = std::min(token_, out_);
+  }
   [[nodiscard]] char before() const { return at_ == begin_ ? ' ' : at_[-1]; }
   [[nodiscard]] char after(std::size_t bytes) const {
     return static_cast<std::size_t>(end_ - at_) > bytes ? at_[bytes] : '\0';
@@ -154,7 +165,7 @@ class Masker {
       if (join == ',' ? from == next || !is_digit(*from) : (kinds & kDigit) == 0 && !is_hex) break;
       at_ = next;
     }
-    put("<#>");
+    put_value("<#>");
   }
 
   /// The end of the token that begins at `from`.
@@ -235,7 +246,7 @@ class Masker {
     if (is_path) {
       put_path(inside);
     } else {
-      put("<q>");
+      put_value("<q>");
     }
     token_ = out_;
   }

@@ -29,12 +29,12 @@ TEST(CountingConfig, reads_every_key) {
 path = "/var/log/php.log"
 preset = "php-fpm"
 rules = ["level", "text"]
-multiline = false
 record_start = '^\d{4}-'
 samples = "raw"
 [[application.shop.source]]
 path = "/var/log/access.log"
 requests = true
+multiline = false
 samples = "off"
 [[application.shop.rule]]
 name = "text"
@@ -57,13 +57,13 @@ at_least = 50
   ASSERT_TRUE(settings) << settings.error().text;
   const auto& shop = settings->applications.at("shop");
   EXPECT_EQ(shop.sources,
-            (std::vector<SourceSettings>{{.path = "/var/log/php.log",
-                                          .preset = "php-fpm",
-                                          .rules = {"level", "text"},
-                                          .multiline = false,
-                                          .record_start = R"(^\d{4}-)",
-                                          .samples = Samples::raw},
-                                         {.path = "/var/log/access.log", .requests = true, .samples = Samples::off}}));
+            (std::vector<SourceSettings>{
+                {.path = "/var/log/php.log",
+                 .preset = "php-fpm",
+                 .rules = {"level", "text"},
+                 .record_start = R"(^\d{4}-)",
+                 .samples = Samples::raw},
+                {.path = "/var/log/access.log", .requests = true, .multiline = false, .samples = Samples::off}}));
   EXPECT_EQ(shop.rules, (std::vector<RuleSettings>{
                             {.name = "text",
                              .match = "PHP (Fatal|Parse) error",
@@ -112,6 +112,10 @@ TEST(CountingConfig, refuses_rules_and_sources_that_count_wrong) {
        "8: application.shop.source.multiline: \"no\" is text; true or false is needed, such as false"},
       {good_source + "samples = \"all\"" + good_rule,
        R"(8: application.shop.source.samples: "all" is none of the choices; "normalised", "raw" or "off")"},
+      {kSource + "path = \"/var/log/a\"\nmultiline = false\nrecord_start = '^2026'" + good_rule,
+       "6: application.shop.source: record_start of \"/var/log/a\" has no effect: each of its lines is an event; leave "
+       "it "
+       "out, or leave out multiline = false and presets of one line an event"},
       {kSource + "path = \"/var/log/a\"\npreset = \"nginx\"" + good_rule,
        "9: application.shop.rule: no source counts rule \"a\"; a source with a preset counts only the rules that it "
        "names: rules = [\"a\"]"},

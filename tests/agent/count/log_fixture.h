@@ -76,6 +76,13 @@ class LogTest : public testing::Test {
   [[nodiscard]] std::string path(const std::string& name) const { return (folder_ / name).string(); }
   void write(const std::string& name, std::string_view bytes) const { LogWriter(path(name)).write(bytes); }
   void rename(const std::string& from, const std::string& to) const { std::filesystem::rename(path(from), path(to)); }
+  /// a.log is rotated twice, with one error in the file that nobody could look at, and one in the newest.
+  void rotate_unseen() const {
+    rename("a.log.1", "a.log.2");
+    write("a.log", "ERROR 2\n");
+    rename("a.log", "a.log.1");
+    write("a.log", "ERROR 3\n");
+  }
 
   [[nodiscard]] LogFollower follow(const std::vector<std::string>& names,
                                    std::unique_ptr<ChangeWatch> changes = make_inotify_watch()) const {

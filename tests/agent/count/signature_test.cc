@@ -65,6 +65,21 @@ TEST(Signature, is_one_for_a_serin_slot_and_the_next) {
 }
 
 /// Events of one row have one signature, and no other row has it.
+TEST(Signature, is_one_for_two_hosts_whose_rsyslog_writes_no_process_id) {
+  const auto text = [](const std::string& line) { return std::string(Signature(line).text()); };
+  EXPECT_EQ(text("2026-05-01T10:00:00.123456+02:00 web-alpha kernel: I/O error on disk"), "I/O error on disk");
+  EXPECT_EQ(text("2026-05-01T10:00:00.123456-07:00 web-beta kernel: I/O error on disk"), "I/O error on disk");
+  EXPECT_EQ(text("2026-05-01T10:00:00.123+02:00 ERROR shop: cannot pay"), "shop: cannot pay");
+}
+
+TEST(Signature, is_one_for_a_list_of_any_length) {
+  const auto text = [](const std::string& line) { return std::string(Signature(line).text()); };
+  EXPECT_EQ(text("Deadlock: DELETE FROM cart WHERE id IN (1, 22, 333)"),
+            "Deadlock: DELETE FROM cart WHERE id IN (<#>)");
+  EXPECT_EQ(text("Deadlock: DELETE FROM cart WHERE id IN (1)"), "Deadlock: DELETE FROM cart WHERE id IN (<#>)");
+  EXPECT_EQ(text("no user of ('a', 'bob')"), text("no user of ('a', 'bob', 'carol')"));
+}
+
 TEST(Signature, looks_into_what_php_fpm_says_of_its_workers) {
   const auto said = [](const std::string& child, const std::string& words) {
     return Signature("[01-May-2026 10:00:00] WARNING: [pool www] child " + child + " said into stderr: \"" + words +
