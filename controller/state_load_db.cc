@@ -143,6 +143,11 @@ std::optional<evidence::StoredTrace> StateTables::deployment(DeploymentId id) {
   stored.rollout.hosts = load_plan(id);
   stored.before = evidence::in_plan_order(stored.rollout, load_before(id));
   stored.samples = load_samples(id, std::numeric_limits<std::int32_t>::max());
+  auto& known =
+      prepared("SELECT signature FROM message WHERE application=? AND first_wall_ms < ? AND ordinary_wall_ms > 0");
+  known.bind(1, stored.rollout.application);
+  known.bind(2, ms_of(stored.rollout.started_wall));
+  while (known.executeStep()) stored.known.insert(unsigned_of(known.getColumn(0)));
   return stored;
 }
 

@@ -87,13 +87,19 @@ Result<judge::Trace> deployment_trace(const StoredTrace& stored) {
       trace.requests_known = trace.requests_known || second.requests > 0;
     }
   }
+  std::set<std::string> known;
   for (const fleet::Sample& sample : stored.samples) {
     const auto found = index_of.find(sample.host);
     if (found == index_of.end() || sample.second < span.first || sample.second >= span.until) continue;
     trace.hosts[found->second].seconds[static_cast<std::size_t>(sample.second - span.first)] = {
         .seen = true, .errors = sample.errors, .lines = sample.lines, .requests = sample.requests};
     trace.requests_known = trace.requests_known || sample.requests > 0;
+    // Between its order and the load a canary may log what either release does: nothing of that was there before.
+    const bool between = trace.hosts[found->second].role == judge::Role::canary && trace.deploy &&
+                         sample.second - span.first < *trace.deploy;
     for (const SignatureCount& counted : sample.signatures) {
+      if (between) break;
+      if (stored.known.contains(counted.id)) known.insert(fleet::id_text(counted.id));
       trace.signatures.push_back({.second = sample.second - span.first,
                                   .host = found->second,
                                   .id = fleet::id_text(counted.id),
@@ -103,6 +109,7 @@ Result<judge::Trace> deployment_trace(const StoredTrace& stored) {
   std::sort(trace.signatures.begin(), trace.signatures.end(), [](const auto& a, const auto& b) {
     return std::tie(a.second, a.host, a.id) < std::tie(b.second, b.host, b.id);
   });
+  trace.known.assign(known.begin(), known.end());
   return trace;
 }
 

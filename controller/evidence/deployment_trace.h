@@ -1,5 +1,6 @@
 #pragma once
 
+#include <set>
 #include <vector>
 
 #include "controller/judge/trace.h"
@@ -12,6 +13,7 @@ struct StoredTrace {
   rollout::Rollout rollout;
   std::vector<fleet::HostSeconds> before;  ///< in the plan's order
   std::vector<fleet::Sample> samples;      ///< since it began
+  std::set<SignatureId> known;             ///< messages that were history when it began
 };
 
 /// The trace of it. Second 0 is the first of the baseline; of the seconds before the deployment only the trusted ones

@@ -31,9 +31,9 @@ Verdict rules_differ(const TraceWindow& window) {
   return verdict;
 }
 
-/// The history that a trace alone has: what its seconds before the deploy show.
+/// The history that a trace has: what it says is known, and what its seconds before the deploy show.
 std::set<std::string> seen_before(const Trace& trace) {
-  std::set<std::string> ids;
+  std::set<std::string> ids(trace.known.begin(), trace.known.end());
   for (const SignatureCount& at : trace.signatures) {
     if (at.second < *trace.deploy) ids.insert(at.id);
   }

@@ -24,6 +24,7 @@ std::string trace_csv(const Trace& trace) {
   std::string csv;
   if (trace.deploy) csv += fmt::format("#deploy={}\n", *trace.deploy);
   for (const std::string& assignment : trace.settings) csv += fmt::format("#set={}\n", assignment);
+  for (const std::string& id : trace.known) csv += fmt::format("#known={}\n", id);
   for (const TraceHost& host : trace.hosts) {
     if (host.loaded) csv += fmt::format("#loaded={},{}\n", host.host, *host.loaded);
     if (!host.rules.empty()) csv += fmt::format("#rules={},{}\n", host.host, host.rules);

@@ -34,6 +34,7 @@ struct TraceHost {
 ///   #loaded=web-1,299                               optional, one for each host
 ///   #rules=web-1,9f0c                               optional, one for each host
 ///   #set=settle=5                                   optional: a number of the sequential judge, as `--set` takes it
+///   #known=9f0c                                     optional: a signature that was logged before the trace begins
 ///   second,host,role,errors,lines                   the header; optional columns: requests, signatures
 ///   0,web-1,canary,3,120                            one row for each host and second, in any order
 ///
@@ -47,6 +48,7 @@ struct Trace {
   bool lines_known = true;
   bool requests_known = false;
   std::vector<std::string> settings;       ///< "key=value" of the sequential judge; not checked here
+  std::vector<std::string> known;          ///< signatures that are not new, beside those before the deploy
   std::vector<TraceHost> hosts;            ///< in the order in which they first appear
   std::vector<SignatureCount> signatures;  ///< by second, host, id
   [[nodiscard]] std::size_t length() const { return hosts.empty() ? 0 : hosts.front().seconds.size(); }

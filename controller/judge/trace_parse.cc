@@ -114,6 +114,13 @@ Result<void> Reader::read_comment(const Field& line) {
     trace_.settings.emplace_back(value("#set=").text.substr(0, kSettingBytesMax));
     return {};
   }
+  if (line.text.starts_with("#known=")) {
+    const Field id = value("#known=");
+    if (!is_plain_name(id.text, 128)) return std::unexpected(mistake(id, quoted(id.text) + " is no signature's id"));
+    if (trace_.known.size() == limits::kTraceSignaturesMax) return std::unexpected(mistake(line, "too many #known="));
+    trace_.known.emplace_back(id.text);
+    return {};
+  }
   const bool loaded = line.text.starts_with("#loaded=");
   if (!loaded && !line.text.starts_with("#rules=")) return {};
   const auto parts = split(value(loaded ? "#loaded=" : "#rules="), ',');

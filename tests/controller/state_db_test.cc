@@ -204,11 +204,17 @@ TEST_F(StateDbTest, a_deployment_is_found_with_all_that_was_counted) {
   commit(rows_of(ended));
   commit({StoreBefore{7, {{.host = ended.hosts.front().host, .first = 36'000, .seconds = {{.reported = true}}}}},
           StoreSamples{7, {sample}}});
+  const auto began = ended.started_wall.time_since_epoch().count();
+  commit({StoreMessage{"shop", 5, {.first_wall_ms = began - 1, .last_wall_ms = began, .ordinary_wall_ms = began}},
+          StoreMessage{"shop", 6, {.first_wall_ms = began - 1, .last_wall_ms = began}},
+          StoreMessage{
+              "shop", 7, {.first_wall_ms = began + 1, .last_wall_ms = began + 1, .ordinary_wall_ms = began + 1}}});
   const auto stored = StateDb::open(file)->deployment(7);
   ASSERT_TRUE(stored) << stored.error().text;
   EXPECT_EQ(stored->rollout, ended);
   EXPECT_EQ(stored->before.size(), ended.hosts.size());
   EXPECT_THAT(stored->samples, ElementsAre(sample));
+  EXPECT_THAT(stored->known, ElementsAre(5U)) << "was there before it began, in ordinary times";
   const auto missing = StateDb::open(file)->deployment(8);
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().text, "there is no deployment 8: `serin history` lists them");

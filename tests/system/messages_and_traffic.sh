@@ -67,7 +67,9 @@ expect_exit 0 serin show 2 --trace
 expect_text "requests,signatures"
 serin show 2 --trace >"$FLEET/trace.csv"
 expect_exit 0 serin judge "$FLEET/trace.csv"
-expect_text "FAIL"
+seconds=$(serin show 2 --json |
+  python3 -c 'import json, sys; print(int(json.loads(sys.stdin.readline())["verdict"]["seconds"]))')
+[ "$(head -n 1 <<<"$OUTPUT")" = "FAIL $seconds" ] || fail "the replay says $OUTPUT instead of FAIL $seconds"
 rm "$FLEET/staging/cart"
 
 echo "canaries without requests do not pass"

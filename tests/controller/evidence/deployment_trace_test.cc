@@ -42,13 +42,17 @@ TEST(DeploymentTrace, has_messages_requests_and_the_numbers_of_the_judge) {
   with.before[0].seconds[0].requests = 30;
   with.samples[0].signatures = {{.id = 7, .count = 2}, {.id = 0xabc, .count = 1}};
   with.samples[1].requests = 40;
+  with.known = {7, 8};
+  with.samples.push_back(
+      {.second = 1'002, .host = "web-1", .errors = 1, .lines = 1, .signatures = {{.id = 9, .count = 1}}});
   const auto trace = deployment_trace(with);
   ASSERT_TRUE(trace) << trace.error().text;
   const std::string csv = judge::trace_csv(*trace);
   EXPECT_EQ(csv,
-            "#deploy=3\n#set=tolerated=1.25\n#set=horizon=60\n#set=settle=5\n#loaded=web-1,3\n"
+            "#deploy=3\n#set=tolerated=1.25\n#set=horizon=60\n#set=settle=5\n#known=0000000000000007\n#loaded=web-1,3\n"
             "second,host,role,errors,lines,requests,signatures\n"
             "0,web-1,canary,1,9,30,\n1,web-2,control,1,9,0,\n"
+            "2,web-1,canary,1,1,0,\n"
             "3,web-1,canary,4,6,0,0000000000000007:2;0000000000000abc:1\n4,web-2,control,0,7,40,\n");
   const auto again = judge::parse_trace(csv);
   ASSERT_TRUE(again) << again.error().text;

@@ -150,6 +150,9 @@ TEST(Replay, judges_messages_that_are_new_with_the_release) {
   Trace known = trace;
   known.signatures.insert(known.signatures.begin(), {200, 4, "e1", 1});
   EXPECT_EQ(line_of(known), line_of(deploy_with(times(1))));
+  known = trace;
+  known.known = {"e1"};
+  EXPECT_EQ(line_of(known), line_of(deploy_with(times(1))));
   trace.signatures.insert(trace.signatures.begin() + 3, {300, 8, "e1", 1});
   EXPECT_EQ(line_of(trace), line_of(deploy_with(times(1))));
 }
