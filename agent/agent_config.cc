@@ -168,6 +168,8 @@ constexpr Key<AgentSettings> kKeys[] = {
      [](const Setting& at, AgentSettings& to) { read_keys_list(at, to.controller_keys); }, true},
     {"release_keys", R"(["64 HEXADECIMAL DIGITS"])",
      [](const Setting& at, AgentSettings& to) { read_keys_list(at, to.release_keys); }, true},
+    {"prefetch_rate", R"("20MB")",
+     [](const Setting& at, AgentSettings& to) { at.read_bytes(to.prefetch_rate, 0, 1'000'000'000'000); }},
     {"log_level", R"("info")",
      [](const Setting& at, AgentSettings& to) {
        at.read_choice<std::string>(

@@ -81,6 +81,7 @@ struct AgentSettings {
   std::string controller;                    ///< "tcp://deploy1.example.org:4700"
   std::vector<std::string> controller_keys;  ///< pinned CURVE keys, 32 raw bytes each; redials alternate
   std::vector<std::string> release_keys;     ///< Ed25519 keys that may sign releases, 32 raw bytes each
+  std::uint64_t prefetch_rate = 20'000'000;  ///< bytes per second while the release is not urgent yet; 0: no bound
   std::string log_level = "info";
   std::map<ApplicationName, ApplicationSettings> applications;
   friend bool operator==(const AgentSettings&, const AgentSettings&) = default;

@@ -130,8 +130,9 @@ struct AgentLoop::Parts {
                  name_of(run.order.action), run.release.number);
     workers.at(run.order.application)
         .run(run.order, run.release,
-             [this, source](const Release& release, apply::SlotDir& slots, const std::stop_token& stop_pull) {
-               return pull::pull_release(context, keys, source, release, slots, stop_pull);
+             [this, source, rate = run.order.action == OrderAction::prefetch ? settings.prefetch_rate : 0](
+                 const Release& release, apply::SlotDir& slots, const std::stop_token& stop_pull) {
+               return pull::pull_release(context, keys, {source}, release, slots, rate, stop_pull);
              });
   }
   void carry_out(const StopStaging& stop_it) { workers.at(stop_it.application).stop_staging(); }

@@ -160,6 +160,8 @@ constexpr Key<Application> kApplicationKeys[] = {
        at.read_duration(to.fixed.silence_max, 1s, limits::kReportedSecondsKept);
      }},
     {"min_canaries", "2", [](const Setting& at, Application& to) { at.read_whole(to.min_canaries, 0, 1'000'000); }},
+    {"prefetch", R"("staged")",
+     [](const Setting& at, Application& to) { at.read_choice<bool>(to.prefetch, {{"staged", true}, {"off", false}}); }},
     {"max_in_flight", R"("10%")",
      [](const Setting& at, Application& to) { at.read_share(to.max_in_flight.count, to.max_in_flight.percent); }},
     {"failure_limit", R"("5%")",
@@ -278,6 +280,8 @@ constexpr Key<Daemon> kKeys[] = {
     {"content_port", "4701", [](const Setting& at, Daemon& to) { at.read_whole(to.content_port, 1, 65'535); }},
     {"heartbeat", R"("2s")", [](const Setting& at, Daemon& to) { at.read_duration(to.heartbeat, 100ms, 1min); }},
     {"lease", R"("30s")", [](const Setting& at, Daemon& to) { at.read_duration(to.lease, 300ms, 1h); }},
+    {"pack_cache", R"("4GB")",
+     [](const Setting& at, Daemon& to) { at.read_bytes(to.pack_cache_bytes, 64'000'000, 100'000'000'000'000); }},
     {"announce", R"(["/usr/local/bin/tell-chat", "--room", "ops"])",
      [](const Setting& at, Daemon& to) { at.read_argv(to.announce); }},
     {"log_level", R"("info")",

@@ -61,6 +61,7 @@ struct ApplicationSettings {
   Duration hold_back_until = std::chrono::seconds{20};  ///< after the last canary loaded
   std::uint32_t min_canaries = 0;                       ///< loaded canaries that a verdict needs; 0: all of the plan
   HostShare max_in_flight{0, 10.0};                     ///< hosts between switch and loaded, of the fleet
+  bool prefetch = true;                                 ///< the fleet stages while the canaries soak
   HostShare failure_limit{0, 5.0};                      ///< failed hosts that a later stage tolerates, at least 1
   Duration step_deadline = std::chrono::minutes{5};
   Duration hold_limit = std::chrono::minutes{30};
@@ -85,7 +86,8 @@ struct ControllerSettings {
   std::uint16_t content_port = 4701;
   Duration heartbeat = std::chrono::seconds{2};
   Duration lease = std::chrono::seconds{30};
-  std::vector<std::string> announce;  ///< argv run at start, end, hold and alarm; empty: none
+  std::uint64_t pack_cache_bytes = 4'000'000'000;  ///< of packs that are kept; they can be made again
+  std::vector<std::string> announce;               ///< argv run at start, end, hold and alarm; empty: none
   std::string log_level = "info";
   std::map<ApplicationName, ApplicationSettings> applications;
   friend bool operator==(const ControllerSettings&, const ControllerSettings&) = default;

@@ -13,10 +13,11 @@
 #include "controller/operate/answers.h"
 #include "controller/operate/operator_socket.h"
 #include "controller/operate/render.h"
-#include "controller/publish/content_socket.h"
+#include "controller/publish/pack_shelf_file.h"
 #include "controller/release/build_worker_dir.h"
 #include "controller/store_worker_db.h"
 #include "protocol/limits.h"
+#include "protocol/posix/content_socket.h"
 #include "protocol/posix/files.h"
 #include "protocol/posix/key_file.h"
 #include "protocol/posix/link_socket.h"
@@ -84,7 +85,8 @@ struct DaemonLoop::Parts {
   posix::Gatekeeper gate{context};
   posix::Gatekeeper bulk_gate{bulk_context};
   std::optional<posix::ServerSocket> orders;
-  std::optional<publish::ContentSocket> content;
+  std::optional<publish::PackShelf> packs;
+  std::optional<posix::ContentSocket> content;
   std::optional<operate::OperatorSocket> operators;
 
   CommitQueue queue;
@@ -199,7 +201,18 @@ struct DaemonLoop::Parts {
   }
 
   void take_builds() {
-    while (const auto built = builds.take()) gather(core.on_built(built->application, built->result, now()));
+    while (const auto built = builds.take()) {
+      prepare_pack(*built);
+      gather(core.on_built(built->application, built->result, now()));
+    }
+  }
+
+  /// The pack that most hosts will ask for, while the deployment is being stored.
+  void prepare_pack(const release::BuildWorker::Built& built) {
+    const auto pending = core.state().building.find(built.application);
+    if (!built.result || pending == core.state().building.end() || pending->second.request.dry_run) return;
+    const KnownRelease* wanted = wanted_release(core.state(), built.application);
+    packs->prepare(wanted == nullptr ? ObjectId{} : wanted->release.root, built.result->root);
   }
 
   /// What runs must be able to store its steps to the end: new deploys are refused before the disk is full.
@@ -252,9 +265,16 @@ Result<void> DaemonLoop::Parts::bind(const posix::CurveKeys& keys) {
   if (!operator_socket) return std::unexpected(operator_socket.error());
   operators.emplace(std::move(*operator_socket));
 
-  auto content_socket = publish::ContentSocket::start(
+  const posix::ObjectReader objects{settings.state_dir};
+  auto pack_shelf = publish::PackShelf::start(std::filesystem::path(settings.state_dir) / "packs", objects,
+                                              settings.pack_cache_bytes);
+  if (!pack_shelf) return std::unexpected(pack_shelf.error());
+  packs.emplace(std::move(*pack_shelf));
+  auto content_socket = posix::ContentSocket::start(
       bulk_context, {.endpoint = tcp_endpoint(settings.listen, settings.content_port), .keys = keys},
-      posix::ObjectReader{settings.state_dir});
+      [shelf = &*packs, open_object = posix::open_objects(objects)](const GetObject& get) {
+        return get.is_pack() ? shelf->open(get.pack_from, get.pack_to) : open_object(get);
+      });
   if (!content_socket) return std::unexpected(content_socket.error());
   content.emplace(std::move(*content_socket));
 

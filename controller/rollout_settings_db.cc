@@ -137,6 +137,7 @@ std::string rollout_settings_json(const rollout::Rollout& rollout) {
             {"judge_settings", rollout.judge_settings},
             {"min_canaries", rollout.min_canaries},
             {"max_in_flight", share_json(rollout.max_in_flight)},
+            {"prefetch", rollout.prefetch},
             {"failure_limit", share_json(rollout.failure_limit)},
             {"step_deadline_ms", rollout.step_deadline.count()},
             {"hold_limit_ms", rollout.hold_limit.count()},
@@ -163,6 +164,7 @@ void read_rollout_settings(const std::string& text, rollout::Rollout& rollout) {
   rollout.judge_settings = json.value("judge_settings", std::vector<std::string>{});
   rollout.min_canaries = json.at("min_canaries");
   rollout.max_in_flight = share_of(json.at("max_in_flight"));
+  rollout.prefetch = json.value("prefetch", false);
   rollout.failure_limit = share_of(json.at("failure_limit"));
   rollout.step_deadline = Duration{json.at("step_deadline_ms").get<std::int64_t>()};
   rollout.hold_limit = Duration{json.at("hold_limit_ms").get<std::int64_t>()};

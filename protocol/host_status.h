@@ -25,6 +25,7 @@ enum class OrderAction : std::uint8_t {
   stage,     ///< pull and build the idle slot; nothing live changes
   activate,  ///< make the release live and load it (hooks, checks); stages first when it must
   discard,   ///< drop what was staged; the live tree stays
+  prefetch,  ///< as stage, but there is time: at idle priority and under the host's prefetch_rate
 };
 std::string_view name_of(OrderAction action);
 

@@ -19,6 +19,15 @@ inline constexpr std::size_t kSymlinkBytesMax = 4'000;         ///< a link's tar
 inline constexpr std::uint64_t kObjectBytesMax = 1ULL << 32;   ///< one file: 4 GiB
 inline constexpr std::size_t kTreeObjectBytesMax = 64U << 20;  ///< one encoded folder
 
+// Packs: what a host holds of one at a time
+inline constexpr std::uint64_t kPackBytesMax = 1ULL << 44;     ///< a whole one, of which it holds a group
+inline constexpr std::size_t kPackSharedBytes = 1U << 20;      ///< content of small objects in one group
+inline constexpr std::size_t kPackContentBytesMax = 8U << 20;  ///< of one group: larger files come in pieces
+inline constexpr std::size_t kPackPrefixBytesMax = 16U << 20;  ///< old bytes that one group is told against
+inline constexpr std::size_t kPackFrameBytesMax = 9U << 20;    ///< compressed, where nothing could be
+inline constexpr std::size_t kPackEntryBytesMax = 4U << 20;    ///< all entries of one group
+inline constexpr std::size_t kPackEntriesOfGroup = 1'000;      ///< that a writer puts into one
+
 // Releases
 inline constexpr std::size_t kReleaseRecordBytesMax = 16U << 10;
 inline constexpr std::size_t kMessageBytesMax =

@@ -32,6 +32,8 @@ std::string_view name_of(OrderAction action) {
       return "activate";
     case OrderAction::discard:
       return "discard";
+    case OrderAction::prefetch:
+      return "prefetch";
   }
   return "unknown";
 }

@@ -272,6 +272,19 @@ void Setting::read_duration(Duration& to, Duration min, Duration max) const {
   }
 }
 
+void Setting::read_bytes(std::uint64_t& to, std::uint64_t min, std::uint64_t max) const {
+  const auto* text = std::get_if<std::string>(&value_->data);
+  if (text == nullptr) return refuse_type("a size with its unit, in quotes,");
+  const auto bytes = parse_bytes(*text);
+  if (!bytes) {
+    refuse(quoted(*text) + " is no size", fmt::format("write a number and B, kB, MB, GB or TB, such as {}", example_));
+  } else if (*bytes < min || *bytes > max) {
+    refuse(quoted(*text) + " is out of range", fmt::format("from {} to {}", bytes_text(min), bytes_text(max)));
+  } else {
+    to = *bytes;
+  }
+}
+
 void Setting::read_share(std::uint32_t& count, double& percent, std::int64_t min) const {
   constexpr std::int64_t kHostsMax = 1'000'000;
   if (std::holds_alternative<std::int64_t>(value_->data)) {

@@ -171,6 +171,26 @@ std::string bytes_text(std::uint64_t bytes) {
   return fmt::format("{:.1f} {}", value, kUnits[unit]);
 }
 
+std::optional<std::uint64_t> parse_bytes(std::string_view text) {
+  struct Unit {
+    std::string_view name;
+    std::uint64_t bytes = 0;
+  };
+  static constexpr Unit kUnits[] = {
+      {"B", 1}, {"kB", 1'000}, {"MB", 1'000'000}, {"GB", 1'000'000'000}, {"TB", 1'000'000'000'000}};
+  constexpr std::size_t kDigitsMax = 6;  // so that nothing is too large
+  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  if (digits == 0 || digits > kDigitsMax) return std::nullopt;
+  std::uint64_t number = 0;
+  for (const char digit : text.substr(0, digits)) number = number * 10 + static_cast<std::uint64_t>(digit - '0');
+  text.remove_prefix(digits);
+  if (text.starts_with(' ')) text.remove_prefix(1);
+  for (const Unit& unit : kUnits) {
+    if (unit.name == text) return number * unit.bytes;
+  }
+  return std::nullopt;
+}
+
 bool is_plain_name(std::string_view name, std::size_t bytes_max) {
   if (name.empty() || name.size() > bytes_max || name.front() == '.' || name.front() == '-') return false;
   for (const char c : name) {

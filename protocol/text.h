@@ -27,6 +27,8 @@ std::string age_text(Duration age);
 std::string ago_text(Duration age);
 /// "312 B", "12.4 kB", "1.9 MB".
 std::string bytes_text(std::uint64_t bytes);
+/// "512kB", "64MB", "4 GB": a whole number and one of B, kB, MB, GB, TB (powers of 1,000). Nothing for anything else.
+std::optional<std::uint64_t> parse_bytes(std::string_view text);
 
 /// True for names of hosts, applications, groups and labels: letters, digits, '.', '-', '_', not first '.' or '-',
 /// at most `bytes_max` bytes.

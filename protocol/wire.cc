@@ -118,7 +118,8 @@ Result<void> check(const GetObject& get) {
   return {};
 }
 Result<void> check(const ObjectPart& part) {
-  if (part.object_bytes > limits::kObjectBytesMax) return invalid("larger than an object may be");
+  const std::uint64_t most = part.edition == 0 ? limits::kObjectBytesMax : limits::kPackBytesMax;
+  if (part.object_bytes > most) return invalid("larger than an object or a pack may be");
   if (part.offset > part.object_bytes) return invalid("a part beyond its object");
   return {};
 }

@@ -93,12 +93,15 @@ void fields(V& v, GetObject& m) {
   v("object", m.object);
   v("offset", m.offset);
   v("length", m.length);
+  v("pack_from", m.pack_from);
+  v("pack_to", m.pack_to);
 }
 template <class V>
 void fields(V& v, ObjectPart& m) {
   v("object", m.object);
   v("offset", m.offset);
   v("object_bytes", m.object_bytes);
+  v("edition", m.edition);
 }
 template <class V>
 void fields(V& v, ObjectRefused& m) {

@@ -27,6 +27,7 @@ class Move {
         .order = came.order, .release = came.release, .state = next_.state, .live_broken = next_.live_broken};
     switch (came.order.action) {
       case OrderAction::stage:
+      case OrderAction::prefetch:
       case OrderAction::activate:
         enter(StepPhase::staging, HostState::pulling);
         then(Stage{next_.release});
@@ -46,7 +47,7 @@ class Move {
     if (next_.phase != StepPhase::staging) return;
     next_.target_slot = staged.slot;
     next_.bytes_pulled = staged.bytes_pulled;
-    if (next_.order.action == OrderAction::stage) {
+    if (next_.order.action == OrderAction::stage || next_.order.action == OrderAction::prefetch) {
       end(StepResult::staged, live_.slot == staged.slot ? settled_state() : HostState::staged);
     } else if (live_.slot == staged.slot) {
       // It is live already: what is left is to load it.

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <sstream>
 
 #include "protocol/limits.h"
 #include "protocol/posix/files.h"
@@ -19,6 +20,8 @@ namespace {
 constexpr std::size_t kSyncEachMax = 64;
 constexpr std::size_t kReadBytes = 64U << 10;
 constexpr auto kPart = ".part";
+constexpr auto kMark = "mark";
+constexpr std::size_t kMarkBytesMax = 200;
 
 std::unexpected<Error> failed(const std::string& doing, const fs::path& path) {
   return std::unexpected(posix::errno_error(doing + " " + path.string(), errno));
@@ -58,7 +61,7 @@ Result<ObjectShelf> ObjectShelf::open(const fs::path& folder) {
   const auto files = names_in(shelf.incoming_);
   if (!files) return std::unexpected(files.error());
   for (const std::string& name : *files) {
-    if (!ObjectId::from_hex(name)) ::unlink((shelf.incoming_ / name).c_str());
+    if (!ObjectId::from_hex(name) && name != kMark) ::unlink((shelf.incoming_ / name).c_str());
   }
   return shelf;
 }
@@ -140,6 +143,25 @@ Result<void> ObjectShelf::finish_file(const ObjectId& id) {
 
 void ObjectShelf::drop_file(const ObjectId& id) {
   ::unlink((file_path(id).string() + kPart).c_str());
+}
+
+PackMark ObjectShelf::pack_mark(const ObjectId& from, const ObjectId& to) const {
+  const auto text = posix::read_file(incoming_ / kMark, kMarkBytesMax);
+  if (!text) return {};
+  std::istringstream words(*text);
+  std::string name, end;
+  PackMark mark;
+  if (!(words >> name >> mark.edition >> mark.offset >> end) || name != pack_name(from, to).hex() || end != ".")
+    return {};
+  return mark;
+}
+
+void ObjectShelf::keep_pack_mark(const ObjectId& from, const ObjectId& to, const PackMark& mark) const {
+  const std::string text = fmt::format("{} {} {} .\n", pack_name(from, to).hex(), mark.edition, mark.offset);
+  const fs::path path = incoming_ / kMark;
+  const fs::path fresh = path.string() + kPart;
+  const posix::UniqueFd fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (fd && posix::write_all(fd.get(), text, fresh.string())) ::rename(fresh.c_str(), path.c_str());
 }
 
 void ObjectShelf::clear_files() {

@@ -8,6 +8,7 @@
 
 #include "agent/apply/folder_dir.h"
 #include "protocol/error.h"
+#include "protocol/pack.h"
 #include "protocol/posix/unique_fd.h"
 #include "protocol/tree.h"
 
@@ -42,6 +43,9 @@ class ObjectShelf {
   /// The caller moves this file away.
   void give_away(const ObjectId& id) { whole_files_.erase(id); }
   void clear_files();
+  /// Where the unpacking of this pack goes on, as last told; not durable: what is not there is pulled again.
+  [[nodiscard]] PackMark pack_mark(const ObjectId& from, const ObjectId& to) const;
+  void keep_pack_mark(const ObjectId& from, const ObjectId& to, const PackMark& mark) const;
 
  private:
   explicit ObjectShelf(const std::filesystem::path& folder)

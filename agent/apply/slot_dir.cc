@@ -209,6 +209,21 @@ void SlotDir::drop_incoming(const ObjectId& id) {
   parts_->shelf.drop_file(id);
 }
 
+Result<BaseTree> SlotDir::open_base() const {
+  if (base().is_nothing()) return BaseTree();
+  const Slot* live = parts_->live();
+  return BaseTree::open(parts_->slots_dir / live->name, live->root,
+                        [shelf = &parts_->shelf](const ObjectId& id) { return shelf->tree(id); });
+}
+
+PackMark SlotDir::pack_mark(const ObjectId& from, const ObjectId& to) const {
+  return parts_->shelf.pack_mark(from, to);
+}
+
+void SlotDir::keep_pack_mark(const ObjectId& from, const ObjectId& to, const PackMark& mark) {
+  parts_->shelf.keep_pack_mark(from, to, mark);
+}
+
 Result<void> SlotDir::check_space(std::uint64_t bytes, std::uint64_t files) const {
   const auto free = posix::free_space(parts_->slots_dir);
   if (!free) return std::unexpected(free.error());

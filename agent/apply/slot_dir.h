@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "agent/agent_config.h"
+#include "agent/apply/base_tree_dir.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
+#include "protocol/pack.h"
 #include "protocol/posix/unique_fd.h"
 #include "protocol/release.h"
 #include "protocol/tree.h"
@@ -61,6 +63,11 @@ class SlotDir {
   Result<posix::UniqueFd> begin_incoming(const ObjectId& id);
   Result<void> finish_incoming(const ObjectId& id);
   void drop_incoming(const ObjectId& id);
+  /// The tree of base(), to be read while the live path does not change.
+  [[nodiscard]] Result<BaseTree> open_base() const;
+  /// How far an interrupted pull unpacked this pack; 0: not at all. Kept until tidy().
+  [[nodiscard]] PackMark pack_mark(const ObjectId& from, const ObjectId& to) const;
+  void keep_pack_mark(const ObjectId& from, const ObjectId& to, const PackMark& mark);
   /// `no_space` unless these many bytes and files fit beside the reserve.
   Result<void> check_space(std::uint64_t bytes, std::uint64_t files) const;
 

@@ -2,6 +2,8 @@
 
 #include <malloc.h>
 
+#include "agent/apply/idle_priority_process.h"
+
 namespace serin::apply {
 
 namespace {
@@ -86,7 +88,12 @@ void StepWorker::run_order(const Job& job, const std::stop_token& leaving) {
                 .trouble = {}});
     return;
   }
-  applier_->run(order, release, job.stop, leaving);
+  const auto run = [&] { applier_->run(order, release, job.stop, leaving); };
+  if (order.action == OrderAction::prefetch) {
+    run_at_idle_priority(run);
+  } else {
+    run();
+  }
   post(true);
   tidy_in_ = kTidyAfter;
 }

@@ -1,14 +1,16 @@
 #include "agent/pull/pull_socket.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <cerrno>
+#include <algorithm>
 #include <map>
+#include <optional>
 
 #include "agent/pull/pull_session.h"
+#include "agent/pull/unpacker_file.h"
 #include "protocol/limits.h"
 #include "protocol/posix/files.h"
+#include "protocol/posix/mailbox.h"
 #include "protocol/posix/system_clock.h"
 
 namespace serin::pull {
@@ -20,32 +22,39 @@ constexpr Duration kSilenceMax = 10s;
 constexpr Duration kNothingNewMax = 60s;  ///< it answers, but nothing of use
 constexpr Duration kLook = 100ms;
 constexpr Duration kRetryMax = 2s;
+constexpr Duration kPackWaitMax = 10min;  ///< for one that is being made; then object by object
+constexpr Duration kRedialMin = 100ms;
+constexpr Duration kRedialMax = 2s;
 constexpr int kMessagesPerTurn = 64;  ///< then it looks whether it should stop
 
 /// One pull over one connection.
 class Pull {
  public:
-  Pull(posix::ClientSocket socket, const Source& source, const Release& release, apply::SlotDir& slots)
+  Pull(posix::ClientSocket socket, const Source& source, const Release& release, apply::SlotDir& slots,
+       std::uint64_t bytes_per_s)
       : socket_(std::move(socket)),
         source_(source),
+        bytes_per_s_(bytes_per_s),
         slots_(slots),
-        session_(release.root, slots.base(), host_of(slots)) {}
+        mark_(slots.pack_mark(slots.base(), release.root)),
+        session_(release.root, slots.base(), host_of(slots), mark_),
+        unpacker_(session_, slots, release.root, mark_, [this] { return check_space(); }) {}
   ~Pull() {
     for (const auto& [id, fd] : files_) slots_.drop_incoming(id);
   }
   Pull(const Pull&) = delete;
   Pull& operator=(const Pull&) = delete;
 
-  Result<apply::PullResult> run(const std::stop_token& stop) {
-    last_heard_ = last_progress_ = posix::boot_time();
+  Result<void> run(const std::stop_token& stop) {
+    began_ = last_heard_ = last_progress_ = posix::boot_time();
     while (true) {
-      if (auto asked = ask(); !asked) return std::unexpected(asked.error());
-      if (session_.done()) return result_;
+      if (auto asked = ask(); !asked) return asked;
+      if (session_.done()) return {};
       if (stop.stop_requested()) return failure(ErrorKind::busy, "stopped: a newer order took its place");
       posix::wait_readable({socket_.fd(), socket_.monitor_fd()}, kLook);
-      if (auto taken = take(); !taken) return std::unexpected(taken.error());
+      if (auto taken = take(); !taken) return taken;
       if (posix::boot_time() - last_heard_ > kSilenceMax) {
-        return failure(ErrorKind::busy, fmt::format("{} did not answer for {} s", source_.endpoint, kSilenceMax / 1s));
+        return lost(fmt::format("{} did not answer for {} s", source_.endpoint, kSilenceMax / 1s));
       }
       if (posix::boot_time() - last_progress_ > kNothingNewMax) {
         return failure(ErrorKind::busy,
@@ -54,19 +63,43 @@ class Pull {
     }
   }
 
+  [[nodiscard]] apply::PullResult result() const {
+    return {.bytes = bytes_, .objects = objects_ + unpacker_.objects()};
+  }
+  /// The connection ended or the source fell silent: it may be there again.
+  [[nodiscard]] bool is_lost() const { return lost_; }
+  /// What went wrong is the host's own, whatever the source does.
+  [[nodiscard]] bool is_own_fault() const { return own_fault_; }
+  [[nodiscard]] bool brought_something() const { return last_progress_ != began_; }
+
  private:
   static Host host_of(apply::SlotDir& slots) {
     return {.tree = [&slots](const ObjectId& id) { return slots.tree(id); },
             .has_file = [&slots](const ObjectId& id) { return slots.has_file(id); }};
   }
 
+  std::unexpected<Error> lost(std::string text) {
+    lost_ = true;
+    return failure(ErrorKind::busy, std::move(text));
+  }
+
+  /// For an error that another source would not change.
+  Result<void> own(Result<void> result) {
+    if (!result) own_fault_ = true;
+    return result;
+  }
+
+  Result<void> check_space() {
+    if (std::exchange(space_checked_, true)) return {};
+    return own(slots_.check_space(session_.bytes_missing(), session_.files_missing()));
+  }
+
   Result<void> ask() {
     if (state_ != posix::ClientSocket::State::connected || posix::boot_time() < retry_at_) return {};
     const auto requests = session_.next_requests();
-    if (!requests) return std::unexpected(requests.error());
-    if (!space_checked_ && session_.folders_known()) {
-      space_checked_ = true;
-      if (auto fits = slots_.check_space(session_.bytes_missing(), session_.files_missing()); !fits) return fits;
+    if (!requests) return own(std::unexpected(requests.error()));
+    if (session_.folders_known()) {
+      if (auto fits = check_space(); !fits) return fits;
     }
     for (const GetObject& request : *requests) {
       const auto sent = socket_.send(encode({.header = {.protocol = limits::kProtocolNewest}, .message = request}));
@@ -82,7 +115,7 @@ class Pull {
       return failure(ErrorKind::busy, source_.endpoint + " does not know this host's key (any more)");
     }
     if (state_ == posix::ClientSocket::State::lost) {
-      return failure(ErrorKind::busy, fmt::format("no connection to {}", source_.endpoint));
+      return lost(fmt::format("no connection to {}", source_.endpoint));
     }
     for (int turn = 0; turn < kMessagesPerTurn; ++turn) {
       const auto received = socket_.receive();
@@ -93,31 +126,58 @@ class Pull {
       if (const auto* part = std::get_if<ObjectPart>(&envelope->message)) {
         if (auto kept = keep(*part, received->payload); !kept) return kept;
       } else if (const auto* refused = std::get_if<ObjectRefused>(&envelope->message)) {
-        if (refused->reason != RefusalReason::busy) {
-          return failure(ErrorKind::not_found, fmt::format("{} does not have object {} ({})", source_.endpoint,
-                                                           refused->object.brief(), name_of(refused->reason)));
-        }
-        session_.retry(refused->object, refused->offset);
-        retry_at_ = posix::boot_time() + std::min<Duration>(Duration{refused->retry_ms}, kRetryMax);
+        if (auto waits = wait_for(*refused); !waits) return waits;
       }
       if (auto asked = ask(); !asked) return asked;
     }
     return {};
   }
 
+  Result<void> wait_for(const ObjectRefused& refused) {
+    if (refused.reason != RefusalReason::busy) {
+      if (session_.absent(refused.object)) return {};
+      return failure(ErrorKind::not_found, fmt::format("{} does not have object {} ({})", source_.endpoint,
+                                                       refused.object.brief(), name_of(refused.reason)));
+    }
+    if (!session_.pack_over()) {
+      // It is being made: the larger it is the longer, so that asking less and less often costs nothing.
+      if (posix::boot_time() - began_ > kPackWaitMax) session_.give_up_pack();
+      last_progress_ = posix::boot_time();
+    }
+    session_.retry(refused.object, refused.offset);
+    const Duration asked{std::max<std::uint32_t>(refused.retry_ms, 1)};
+    busy_wait_ = std::clamp<Duration>(2 * busy_wait_, asked, kRetryMax);
+    retry_at_ = posix::boot_time() + busy_wait_;
+    return {};
+  }
+
   Result<void> keep(const ObjectPart& part, std::string_view payload) {
     const auto actions = session_.on_part(part, payload);
-    if (!actions) return std::unexpected(actions.error());
-    result_.bytes += payload.size();
+    if (!actions) {
+      if (actions.error().kind == ErrorKind::refused) own_fault_ = true;
+      return std::unexpected(actions.error());
+    }
+    bytes_ += payload.size();
+    busy_wait_ = {};
+    keep_to_rate();
     if (!actions->empty()) last_progress_ = posix::boot_time();
     for (const Action& action : *actions) {
-      if (auto done = std::visit([&](const auto& value) { return act(value); }, action); !done) return done;
+      if (auto done = std::visit([&](const auto& value) { return act(value); }, action); !done) return own(done);
     }
     return {};
   }
 
+  /// Nothing more is asked for until the bytes that came are no more than the rate allows since the beginning.
+  void keep_to_rate() {
+    if (bytes_per_s_ == 0) return;
+    const Duration earned{
+        static_cast<std::int64_t>(1'000.0 * static_cast<double>(bytes_) / static_cast<double>(bytes_per_s_))};
+    retry_at_ = std::max(retry_at_, began_ + earned);
+  }
+
+  Result<void> act(const AppendPack& part) { return unpacker_.append(part); }
   Result<void> act(const StoreTree& tree) {
-    ++result_.objects;
+    ++objects_;
     return slots_.put_tree(tree.id, tree.bytes);
   }
   Result<void> act(const AppendFile& append) {
@@ -130,33 +190,60 @@ class Pull {
     return posix::write_all(file->second.get(), append.bytes, "an incoming object");
   }
   Result<void> act(const FinishFile& finish) {
-    ++result_.objects;
+    ++objects_;
     files_.erase(finish.id);
     return slots_.finish_incoming(finish.id);
   }
 
   posix::ClientSocket socket_;
   const Source& source_;
+  std::uint64_t bytes_per_s_;
   apply::SlotDir& slots_;
+  PackMark mark_;
   PullSession session_;
+  Unpacker unpacker_;
   posix::ClientSocket::State state_ = posix::ClientSocket::State::dialling;
   std::map<ObjectId, posix::UniqueFd> files_;
-  apply::PullResult result_;
-  SteadyTime last_heard_{}, last_progress_{}, retry_at_{};
-  bool space_checked_ = false;
+  std::uint64_t bytes_ = 0, objects_ = 0;
+  SteadyTime began_{}, last_heard_{}, last_progress_{}, retry_at_{};
+  Duration busy_wait_{};
+  bool space_checked_ = false, lost_ = false, own_fault_ = false;
 };
 
 }  // namespace
 
-Result<apply::PullResult> pull_release(posix::LinkContext& context, const posix::CurveKeys& keys, const Source& source,
-                                       const Release& release, apply::SlotDir& slots, const std::stop_token& stop) {
-  auto socket = posix::ClientSocket::dial(context, {.endpoint = source.endpoint,
-                                                    .curve = keys,
-                                                    .server_key = source.server_key,
-                                                    .frame_bytes_max = limits::kContentFrameBytesMax,
-                                                    .high_water_mark = limits::kHighWaterMark});
-  if (!socket) return std::unexpected(socket.error());
-  return Pull(std::move(*socket), source, release, slots).run(stop);
+Result<apply::PullResult> pull_release(posix::LinkContext& context, const posix::CurveKeys& keys,
+                                       const std::vector<Source>& sources, const Release& release,
+                                       apply::SlotDir& slots, std::uint64_t bytes_per_s, const std::stop_token& stop) {
+  apply::PullResult sum;
+  SteadyTime last_news = posix::boot_time();
+  Duration redial = kRedialMin;
+  for (std::size_t next = 0;;) {
+    const Source& source = sources.at(next);
+    auto socket = posix::ClientSocket::dial(context, {.endpoint = source.endpoint,
+                                                      .curve = keys,
+                                                      .server_key = source.server_key,
+                                                      .frame_bytes_max = limits::kContentFrameBytesMax,
+                                                      .high_water_mark = limits::kHighWaterMark});
+    if (!socket) return std::unexpected(socket.error());
+    Pull pull(std::move(*socket), source, release, slots, bytes_per_s);
+    const auto pulled = pull.run(stop);
+    sum.bytes += pull.result().bytes;
+    sum.objects += pull.result().objects;
+    if (pulled) return sum;
+    if (pull.is_own_fault() || stop.stop_requested()) return std::unexpected(pulled.error());
+    if (pull.brought_something()) {
+      last_news = posix::boot_time();
+      redial = kRedialMin;
+    }
+    if (next + 1 < sources.size()) {
+      ++next;
+      continue;
+    }
+    if (!pull.is_lost() || posix::boot_time() - last_news > kNothingNewMax) return std::unexpected(pulled.error());
+    posix::wait_or_stop(redial, stop);
+    redial = std::min(2 * redial, kRedialMax);
+  }
 }
 
 }  // namespace serin::pull

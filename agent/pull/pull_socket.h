@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "agent/apply/applier_process.h"
 #include "agent/apply/slot_dir.h"
@@ -15,11 +17,15 @@ struct Source {
   std::string server_key;  ///< 32 raw bytes
 };
 
-/// Pulls what `release` needs and the slots lack from `source`: first folders, from the root down, then files; at most
-/// limits::kCreditBytes outstanding; each object is hashed as it arrives and refused (`corrupt`) when it is not what
-/// its id says. Blocks; give it a worker thread. `busy`: the source did not answer for 10 s, `not_found`: it lacks an
-/// object.
-Result<apply::PullResult> pull_release(posix::LinkContext& context, const posix::CurveKeys& keys, const Source& source,
-                                       const Release& release, apply::SlotDir& slots, const std::stop_token& stop);
+/// Pulls what `release` needs and the slots lack: the pack over the live tree where the source has it, then object by
+/// object what is still missing; at most limits::kCreditBytes outstanding; each object is hashed and refused when it is
+/// not what its id says. The sources are asked in their order, none of them after it failed; only the last one is
+/// dialled again when its connection ends or it falls silent, until nothing new has come for a minute. What one source
+/// brought is not asked for again, also after this call, however it ends. Blocks; give it a worker thread. Errors of
+/// the last source: `busy`: no answer, or `stop` was requested; `not_found`: it lacks an object; `corrupt`: it lies. No
+/// more than `bytes_per_s` are asked for; 0: no bound.
+Result<apply::PullResult> pull_release(posix::LinkContext& context, const posix::CurveKeys& keys,
+                                       const std::vector<Source>& sources, const Release& release,
+                                       apply::SlotDir& slots, std::uint64_t bytes_per_s, const std::stop_token& stop);
 
 }  // namespace serin::pull

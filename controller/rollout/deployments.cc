@@ -67,6 +67,7 @@ Rollout new_rollout(ControllerState& state, const DeploymentRequest& request, Pl
     rollout.judge_settings = judge::changed_settings(settings.sequential);
   }
   rollout.min_canaries = settings.min_canaries;
+  rollout.prefetch = settings.prefetch;
   rollout.max_in_flight = rollout.unchecked() ? HostShare{0, 100.0} : settings.max_in_flight;
   rollout.failure_limit = settings.failure_limit;
   rollout.step_deadline = settings.step_deadline;

@@ -56,6 +56,10 @@ class Move {
   void advance_stage();
   void settle();
   void host_came(std::size_t index);
+  void prefetch_more();
+  void prefetch_host(std::size_t index);
+  void prefetch_failed(std::size_t index, const Outcome& outcome);
+  [[nodiscard]] bool stages_ahead(const PlanHost& host) const;
   void staged_outcome(std::size_t index, const Outcome& outcome);
   void activated_outcome(std::size_t index, const Outcome& outcome);
   void check_deadlines();

@@ -25,6 +25,7 @@ struct Progress {
   std::uint32_t connected_controls = 0;        ///< connected hosts outside judged stages
   std::deque<SteadyTime> losses;               ///< when such hosts went, newest last
   std::optional<SteadyTime> recovering_until;  ///< after a restart: hosts are still coming back
+  std::uint32_t prefetch_stage = 0;            ///< while soaking: the stage that stages ahead; 0: none
   friend bool operator==(const Progress&, const Progress&) { return true; }
 };
 

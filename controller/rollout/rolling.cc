@@ -1,4 +1,5 @@
 // The way forward: stage by stage, each host staged as soon as it is there, and switched as max_in_flight lets it.
+// While the canaries soak, the stages after them stage ahead.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -83,6 +84,7 @@ void Move::order_waiting() {
 
 void Move::host_came(std::size_t index) {
   const PlanHost& host = r_.hosts[index];
+  if (r_.phase == Phase::soaking) return prefetch_host(index);
   if (r_.phase != Phase::rolling || host.stage != r_.stage) return;
   if (host.step == HostStep::waiting || host.step == HostStep::absent) {
     if (r_.unchecked()) {
@@ -94,7 +96,40 @@ void Move::host_came(std::size_t index) {
     }
   } else if (host.step == HostStep::staged) {
     r_.progress.ready.push_back(index);
+  } else if (host.step == HostStep::staging && host.ordered == OrderAction::prefetch) {
+    order(index, OrderAction::stage);  // there is no time any more
   }
+}
+
+/// Its turn to switch has not come.
+bool Move::stages_ahead(const PlanHost& host) const {
+  return host.stage > r_.stage;
+}
+
+/// Begins the next stage's staging when the one before has come to its end: proxies first, so that the others find
+/// everything near.
+void Move::prefetch_more() {
+  if (r_.phase != Phase::soaking || r_.progress.prefetch_stage == 0) return;
+  while (r_.progress.prefetch_stage + 1 < r_.stages.size() &&
+         count(r_.progress.prefetch_stage, HostStep::staging) == 0) {
+    ++r_.progress.prefetch_stage;
+    for (const std::size_t index : r_.progress.of_stage[r_.progress.prefetch_stage]) prefetch_host(index);
+  }
+}
+
+/// Once for each host: what fails ahead is tried again in its stage, at full speed.
+void Move::prefetch_host(std::size_t index) {
+  const PlanHost& host = r_.hosts[index];
+  const bool its_turn = stages_ahead(host) && host.stage <= r_.progress.prefetch_stage;
+  if (!its_turn || !host.connected || host.step != HostStep::waiting || host.ordered != OrderAction::unknown) return;
+  set_step(index, HostStep::staging);
+  order(index, OrderAction::prefetch);
+}
+
+void Move::prefetch_failed(std::size_t index, const Outcome& outcome) {
+  tell(fmt::format("{} could not stage ahead, it tries again in its turn: {}", r_.hosts[index].host,
+                   failure_text(outcome)));
+  set_step(index, HostStep::waiting);
 }
 
 bool Move::holds_back() const {
@@ -163,6 +198,12 @@ void Move::end_stage() {
   enter(Phase::soaking);
   r_.soak_from = now_.steady;
   effects_.emplace_back(StartClock{now_.steady});
+  r_.progress.prefetch_stage = 0;
+  if (r_.prefetch && r_.stage + 1 < r_.stages.size()) {
+    r_.progress.prefetch_stage = r_.stage + 1;
+    for (const std::size_t index : r_.progress.of_stage[r_.stage + 1]) prefetch_host(index);
+    prefetch_more();
+  }
   const bool ends_early = r_.judge == controller::JudgeKind::sequential;
   tell(fmt::format("the canaries run r{}: the judge looks for {}{}", r_.release, ends_early ? "at most " : "",
                    duration_text(r_.wait)));
@@ -189,15 +230,17 @@ void Move::advance_stage() {
 // ---- outcomes, deadlines, the time after a restart ----
 
 void Move::staged_outcome(std::size_t index, const Outcome& outcome) {
+  const bool ahead = stages_ahead(r_.hosts[index]);
   switch (outcome.result) {
     case StepResult::staged:
       set_step(index, HostStep::staged);
-      r_.progress.ready.push_back(index);
+      if (!ahead) r_.progress.ready.push_back(index);
       break;
     case StepResult::unchanged:
     case StepResult::taken_back:
     case StepResult::broken:
     case StepResult::unknown:
+      if (ahead) return prefetch_failed(index, outcome);
       fail(index, HostStep::unchanged, failure_text(outcome));
       break;
     case StepResult::loaded:

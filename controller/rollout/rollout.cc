@@ -107,7 +107,12 @@ void Move::on(const HostGone& event) {
   set_connected(*index, false);
   const PlanHost& host = r_.hosts[*index];
   const bool its_turn = r_.phase == Phase::rolling && host.stage == r_.stage;
-  if (host.step == HostStep::staging || host.step == HostStep::staged || (host.step == HostStep::waiting && its_turn)) {
+  const bool stages = host.step == HostStep::staging || host.step == HostStep::staged;
+  if (stages && stages_ahead(host)) {
+    // Its turn has not come; when it does, it may be there again.
+    set_step(*index, HostStep::waiting);
+    prefetch_more();
+  } else if (stages || (host.step == HostStep::waiting && its_turn)) {
     set_step(*index, HostStep::absent);
     tell(fmt::format("{} is gone before its switch: left out, it catches up when it returns", host.host));
   }
@@ -126,6 +131,7 @@ void Move::on(const HostFinished& event) {
   switch (host.step) {
     case HostStep::staging:
       staged_outcome(*index, event.outcome);
+      prefetch_more();
       break;
     case HostStep::activating:
     case HostStep::returning:
@@ -296,8 +302,10 @@ void Move::send(std::size_t index) {
 void Move::resend(std::size_t index, const ApplicationStatus& status, bool at_once) {
   const PlanHost& host = r_.hosts[index];
   // While frozen nothing more is set going; a switch that never reached its host is not begun on the way back.
-  const bool wanted = r_.phase == Phase::rolling ? host.step == HostStep::staging || host.step == HostStep::activating
-                                                 : r_.phase == Phase::going_back && host.step == HostStep::returning;
+  const bool forward = host.step == HostStep::staging || host.step == HostStep::activating;
+  const bool wanted = r_.phase == Phase::rolling   ? forward
+                      : r_.phase == Phase::soaking ? host.step == HostStep::staging
+                                                   : r_.phase == Phase::going_back && host.step == HostStep::returning;
   if (!wanted || status.last_order >= OrderId{r_.id, host.sequence}) return;
   if (host.sent_at == now_.steady || (!at_once && now_.steady - host.sent_at <= kResendAfter)) return;
   send(index);

@@ -27,6 +27,8 @@ bool goes_forward(Phase phase) {
 /// No bad release beyond the canaries.
 Breach check_exposure(const Rollout& rollout) {
   for (const PlanHost& host : rollout.hosts) {
+    const bool stages_ahead = host.stage > rollout.stage && is_one_of(host.step, {HostStep::staging, HostStep::staged});
+    if (stages_ahead && !rollout.prefetch) return host.host + " stages before its turn";
     if (host.touched && host.stage > rollout.stage) {
       return fmt::format("{} of stage {} was touched in stage {}", host.host, host.stage, rollout.stage);
     }
@@ -54,7 +56,9 @@ Breach check_host(const Rollout& rollout, const PlanHost& host) {
   if (!host.touched && !never && host.step != HostStep::unchanged) {
     return fmt::format("{} was not touched and is {}", host.host, name_of(host.step));
   }
-  if (host.step == HostStep::staging && host.ordered != OrderAction::stage) return host.host + " stages unordered";
+  if (host.step == HostStep::staging && host.ordered != OrderAction::stage && host.ordered != OrderAction::prefetch) {
+    return host.host + " stages unordered";
+  }
   if (is_one_of(host.step, {HostStep::activating, HostStep::returning}) && host.ordered != OrderAction::activate) {
     return host.host + " switches unordered";
   }

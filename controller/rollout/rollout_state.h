@@ -92,7 +92,8 @@ struct Rollout {
   HostShare failure_limit;
   Duration step_deadline{};
   Duration hold_limit{};
-  Duration extend{};  ///< by which an inconclusive judgement is made longer, once
+  bool prefetch = false;  ///< later stages pull and build while the canaries soak
+  Duration extend{};      ///< by which an inconclusive judgement is made longer, once
   controller::OnInconclusive on_inconclusive{};
   controller::OnHoldEnd on_hold_end{};
   controller::OnCanaryLost on_canary_lost{};

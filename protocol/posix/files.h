@@ -18,6 +18,9 @@ Error errno_error(const std::string& doing, int error_number);
 /// Writes all of it, whatever the signals; `name` is for the error.
 Result<void> write_all(int fd, std::string_view bytes, const std::string& name);
 
+/// Reads `length` bytes at `offset`; fewer only where the file ends or reading fails.
+std::size_t read_at(int fd, std::uint64_t offset, char* bytes, std::size_t length);
+
 /// The whole file; `refused` when it is larger than `bytes_max`.
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t bytes_max);
 

@@ -68,6 +68,7 @@ SimulatedFleet::Options Story::options(std::uint64_t seed) {
   auto& application = options.application;
   if (options.hosts >= 7 && chance(0.3)) application.proxies.members = {"web-05", "web-06"};
   if (chance(0.3)) application.min_canaries = 1;
+  application.prefetch = seed % 4 != 0;
   if (chance(0.5)) application.max_in_flight = {0, 100.0};
   if (chance(0.3)) application.on_inconclusive = controller::OnInconclusive::abort;
   if (chance(0.3)) application.on_canary_lost = controller::OnCanaryLost::hold;

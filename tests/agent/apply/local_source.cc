@@ -19,6 +19,9 @@ struct Keeper {
     }
     return posix::write_all(files.at(part.id).get(), part.bytes, "incoming");
   }
+  Result<void> operator()(const pull::AppendPack& /*part*/) const {
+    return failure(ErrorKind::refused, "this source has no packs");
+  }
   Result<void> operator()(const pull::FinishFile& file) const {
     files.erase(file.id);
     return slots.finish_incoming(file.id);
@@ -37,6 +40,7 @@ Result<PullResult> LocalSource::pull(const Release& release, SlotDir& slots) {
     const auto requests = session.next_requests();
     if (!requests) return std::unexpected(requests.error());
     for (const GetObject& request : *requests) {
+      if (session.absent(request.object)) continue;  // it has no packs
       const auto found = objects_.find(request.object);
       if (found == objects_.end()) return failure(ErrorKind::not_found, "no object " + request.object.brief());
       served.insert(request.object);

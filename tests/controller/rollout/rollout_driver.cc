@@ -60,10 +60,11 @@ std::string effects_text(const std::vector<Effect>& effects) {
     if (std::holds_alternative<StartClock>(effect)) add("clock");
     if (std::holds_alternative<Finish>(effect)) add("end");
     if (const auto* send = std::get_if<SendOrder>(&effect)) {
-      const std::string_view verb = send->take_back                        ? "back"
-                                    : send->action == OrderAction::stage   ? "stage"
-                                    : send->action == OrderAction::discard ? "discard"
-                                                                           : "activate";
+      const std::string_view verb = send->take_back                         ? "back"
+                                    : send->action == OrderAction::stage    ? "stage"
+                                    : send->action == OrderAction::prefetch ? "prefetch"
+                                    : send->action == OrderAction::discard  ? "discard"
+                                                                            : "activate";
       add(fmt::format("{}:{}", verb, send->index));
     }
   }
@@ -144,7 +145,8 @@ void Driver::deliver(const Sent& sent) {
   FakeAgent& agent = agents.at(sent.host);
   if (!agent.connected || sent.id < agent.last_order) return;
   StepResult result = StepResult::discarded;
-  if (sent.action == OrderAction::stage) result = agent.on_stage;
+  const bool stages = sent.action == OrderAction::stage || sent.action == OrderAction::prefetch;
+  if (stages) result = agent.on_stage;
   if (sent.action == OrderAction::activate) result = sent.take_back ? agent.on_take_back : agent.on_activate;
   if (sent.id > agent.last_order) {
     agent.last_order = sent.id;
@@ -159,7 +161,7 @@ void Driver::deliver(const Sent& sent) {
                   .live_release = agent.live};
   const bool good = result == StepResult::loaded || result == StepResult::staged || result == StepResult::discarded;
   if (!good) {
-    outcome.step = sent.action == OrderAction::stage ? "pull" : "reload hook";
+    outcome.step = stages ? "pull" : "reload hook";
     outcome.exit_status = 1;
     outcome.output = "no such thing";
   }

@@ -4,12 +4,12 @@
 
 #include <variant>
 
-#include "controller/publish/content_socket.h"
 #include "protocol/limits.h"
+#include "protocol/posix/content_socket.h"
 #include "tests/protocol/posix/link_fixture.h"
 #include "tests/protocol/posix/temporary_folder.h"
 
-namespace serin::publish {
+namespace serin::posix {
 
 /// A host that pulls: asks for parts and reads answers, or does not.
 class Puller {
@@ -100,7 +100,7 @@ class ContentFixture : public ::testing::Test {
     return {context_, server_.endpoint(), keys, keys_.public_key, high_water_mark};
   }
   static ObjectRefused refused(const ObjectId& object, std::uint64_t offset, RefusalReason reason) {
-    return {.object = object, .offset = offset, .reason = reason, .retry_ms = 50};
+    return {.object = object, .offset = offset, .reason = reason, .retry_ms = 5};
   }
 
   TemporaryFolder folder_;
@@ -118,10 +118,10 @@ class ContentFixture : public ::testing::Test {
   }
   ContentSocket start() {
     auto server = ContentSocket::start(context_, {.endpoint = "tcp://127.0.0.1:*", .keys = keys_},
-                                       posix::ObjectReader{folder_.path()});
+                                       open_objects(posix::ObjectReader{folder_.path()}));
     if (!server) throw std::runtime_error(server.error().text);
     return std::move(*server);
   }
 };
 
-}  // namespace serin::publish
+}  // namespace serin::posix

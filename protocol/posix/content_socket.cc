@@ -1,18 +1,16 @@
-#include "controller/publish/content_socket.h"
-
-#include <unistd.h>
+#include "protocol/posix/content_socket.h"
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <list>
 #include <thread>
 
-#include "controller/publish/request_queue.h"
 #include "protocol/limits.h"
+#include "protocol/posix/files.h"
 #include "protocol/posix/mailbox.h"
+#include "protocol/request_queue.h"
 
-namespace serin::publish {
+namespace serin::posix {
 
 namespace {
 
@@ -28,23 +26,23 @@ constexpr int kAnswersPerTurn = 64;
 constexpr std::chrono::milliseconds kFullAgainMin = 2ms;
 constexpr std::chrono::milliseconds kFullAgainMax = 64ms;
 constexpr auto kIdle = 1'000ms;
-constexpr std::uint32_t kBusyRetryMs = 50;
+constexpr std::uint32_t kBusyRetryMs = 5;
 
 /// The objects that were read last, open.
 class OpenObjects {
  public:
-  explicit OpenObjects(posix::ObjectReader store) : store_(std::move(store)) {}
+  explicit OpenObjects(OpenContent open) : opener_(std::move(open)) {}
 
   /// Valid until the next call.
-  Result<const posix::ObjectReader::Opened*> find(const ObjectId& id) {
+  Result<const OpenedContent*> find(const GetObject& get) {
     for (auto entry = open_.begin(); entry != open_.end(); ++entry) {
-      if (entry->first != id) continue;
+      if (entry->first != get.object) continue;
       open_.splice(open_.begin(), open_, entry);
       return &open_.front().second;
     }
-    auto opened = store_.open(id);
+    auto opened = opener_(get);
     if (!opened) return std::unexpected(opened.error());
-    open_.emplace_front(id, std::move(*opened));
+    open_.emplace_front(get.object, std::move(*opened));
     if (open_.size() > kOpenFilesMax) open_.pop_back();
     return &open_.front().second;
   }
@@ -54,21 +52,9 @@ class OpenObjects {
   }
 
  private:
-  posix::ObjectReader store_;
-  std::list<std::pair<ObjectId, posix::ObjectReader::Opened>> open_;
+  OpenContent opener_;
+  std::list<std::pair<ObjectId, OpenedContent>> open_;
 };
-
-/// Reads `length` bytes at `offset`; fewer only when reading fails.
-std::size_t read_at(int fd, std::uint64_t offset, char* bytes, std::size_t length) {
-  std::size_t done = 0;
-  while (done < length) {
-    const ssize_t got = ::pread(fd, bytes + done, length - done, static_cast<off_t>(offset + done));
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) break;
-    done += static_cast<std::size_t>(got);
-  }
-  return done;
-}
 
 Frames answer(std::uint64_t request, Message message) {
   return encode({.header = {.protocol = limits::kProtocolNewest, .reply_to = request}, .message = std::move(message)});
@@ -76,9 +62,17 @@ Frames answer(std::uint64_t request, Message message) {
 
 }  // namespace
 
+OpenContent open_objects(ObjectReader store) {
+  return [store = std::move(store)](const GetObject& get) -> Result<OpenedContent> {
+    auto opened = store.open(get.object);
+    if (!opened) return std::unexpected(opened.error());
+    return OpenedContent{.fd = std::move(opened->fd), .bytes = opened->bytes};
+  };
+}
+
 struct ContentSocket::Parts {
-  Parts(posix::ServerSocket with_socket, posix::ObjectReader store)
-      : socket(std::move(with_socket)), objects(std::move(store)), buffer(limits::kChunkBytes) {
+  Parts(ServerSocket with_socket, OpenContent open)
+      : socket(std::move(with_socket)), objects(std::move(open)), buffer(limits::kChunkBytes) {
     endpoint = socket.endpoint();
     thread = std::jthread([this](const std::stop_token& token) { run(token); });
   }
@@ -92,7 +86,7 @@ struct ContentSocket::Parts {
   void run(const std::stop_token& token) {
     while (!token.stop_requested()) {
       const auto timeout = !queue.waits() && !queue.empty() ? 0ms : queue.waits() ? full_again : kIdle;
-      posix::wait_readable({socket.fd(), stop.fd()}, timeout);
+      wait_readable({socket.fd(), stop.fd()}, timeout);
       take_requests();
       try_full_ones();
       for (int i = 0; i < kAnswersPerTurn; ++i) {
@@ -128,8 +122,10 @@ struct ContentSocket::Parts {
   }
 
   void serve(RequestQueue::Request request) {
-    const auto object = objects.find(request.get.object);
-    if (!object) return refuse(request, RefusalReason::absent);
+    const auto object = objects.find(request.get);
+    if (!object) {
+      return refuse(request, object.error().kind == ErrorKind::busy ? RefusalReason::busy : RefusalReason::absent);
+    }
     const std::uint64_t size = (*object)->bytes;
     if (request.get.offset > size) return refuse(request, RefusalReason::invalid);
     const auto length =
@@ -140,18 +136,19 @@ struct ContentSocket::Parts {
       return refuse(request, RefusalReason::absent);
     }
     bytes += length;  // before the peer can know that it has them
-    const auto sent = socket.send(
-        request.connection,
-        answer(request.id,
-               ObjectPart{.object = request.get.object, .offset = request.get.offset, .object_bytes = size}),
-        {buffer.data(), length});
-    if (sent != posix::Sent::yes) bytes -= length;
-    if (sent == posix::Sent::peer_gone) queue.forget(request.connection);
-    if (sent == posix::Sent::queue_full) {
+    const auto sent = socket.send(request.connection,
+                                  answer(request.id, ObjectPart{.object = request.get.object,
+                                                                .offset = request.get.offset,
+                                                                .object_bytes = size,
+                                                                .edition = (*object)->edition}),
+                                  {buffer.data(), length});
+    if (sent != Sent::yes) bytes -= length;
+    if (sent == Sent::peer_gone) queue.forget(request.connection);
+    if (sent == Sent::queue_full) {
       if (request.again) full_again = std::min(2 * full_again, kFullAgainMax);
       return queue.put_back(std::move(request));
     }
-    if (sent != posix::Sent::yes) return;
+    if (sent != Sent::yes) return;
     if (request.again) full_again = kFullAgainMin;
   }
 
@@ -164,14 +161,14 @@ struct ContentSocket::Parts {
                                                                      .retry_ms = kBusyRetryMs}));
   }
 
-  posix::ServerSocket socket;
+  ServerSocket socket;
   OpenObjects objects;
   std::vector<char> buffer;
   RequestQueue queue;
   std::chrono::milliseconds full_again = kFullAgainMin;
   std::chrono::steady_clock::time_point next_full_try{};
   std::string endpoint;
-  posix::WakeUp stop;
+  WakeUp stop;
   std::atomic<std::uint64_t> requests{0}, bytes{0}, refused{0};
   std::jthread thread;  ///< the last member: it uses the others
 };
@@ -181,14 +178,13 @@ ContentSocket::ContentSocket(ContentSocket&&) noexcept = default;
 ContentSocket& ContentSocket::operator=(ContentSocket&&) noexcept = default;
 ContentSocket::~ContentSocket() = default;
 
-Result<ContentSocket> ContentSocket::start(posix::LinkContext& context, const Options& options,
-                                           posix::ObjectReader store) {
-  auto socket = posix::ServerSocket::bind(context, {.endpoint = options.endpoint,
-                                                    .curve = options.keys,
-                                                    .frame_bytes_max = limits::kContentFrameBytesMax,
-                                                    .high_water_mark = kAnswersWaitingMax});
+Result<ContentSocket> ContentSocket::start(LinkContext& context, const Options& options, OpenContent open) {
+  auto socket = ServerSocket::bind(context, {.endpoint = options.endpoint,
+                                             .curve = options.keys,
+                                             .frame_bytes_max = limits::kContentFrameBytesMax,
+                                             .high_water_mark = kAnswersWaitingMax});
   if (!socket) return std::unexpected(socket.error());
-  return ContentSocket(std::make_unique<Parts>(std::move(*socket), std::move(store)));
+  return ContentSocket(std::make_unique<Parts>(std::move(*socket), std::move(open)));
 }
 
 std::string ContentSocket::endpoint() const {
@@ -199,4 +195,4 @@ ContentSocket::Counters ContentSocket::counters() const {
   return {.requests = parts_->requests, .bytes = parts_->bytes, .refused = parts_->refused};
 }
 
-}  // namespace serin::publish
+}  // namespace serin::posix

@@ -1,11 +1,11 @@
-#include "controller/publish/request_queue.h"
+#include "protocol/request_queue.h"
 
 #include <gtest/gtest.h>
 
 #include <random>
 #include <vector>
 
-namespace serin::publish {
+namespace serin {
 namespace {
 
 using Request = RequestQueue::Request;
@@ -176,4 +176,4 @@ TEST(RequestQueue, loses_no_byte_of_its_bound_in_ten_thousand_random_turns) {
 }
 
 }  // namespace
-}  // namespace serin::publish
+}  // namespace serin

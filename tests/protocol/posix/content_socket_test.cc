@@ -1,4 +1,4 @@
-#include "controller/publish/content_socket.h"
+#include "protocol/posix/content_socket.h"
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -6,9 +6,9 @@
 #include <fstream>
 #include <set>
 
-#include "tests/controller/publish/content_fixture.h"
+#include "tests/protocol/posix/content_fixture.h"
 
-namespace serin::publish {
+namespace serin::posix {
 namespace {
 
 using ContentSocketTest = ContentFixture;
@@ -171,11 +171,11 @@ TEST_F(ContentSocketTest, a_key_that_was_not_accepted_is_not_let_in) {
 
 TEST_F(ContentSocketTest, an_address_in_use_is_named) {
   const auto second = ContentSocket::start(context_, {.endpoint = server_.endpoint(), .keys = keys_},
-                                           posix::ObjectReader{folder_.path()});
+                                           open_objects(posix::ObjectReader{folder_.path()}));
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().kind, ErrorKind::busy);
   EXPECT_NE(second.error().text.find(server_.endpoint()), std::string::npos) << second.error().text;
 }
 
 }  // namespace
-}  // namespace serin::publish
+}  // namespace serin::posix

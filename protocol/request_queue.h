@@ -10,7 +10,7 @@
 #include "protocol/limits.h"
 #include "protocol/messages.h"
 
-namespace serin::publish {
+namespace serin {
 
 /// Requests that wait for their answer, fair between peers: one part for each in turn, so that a peer that asks for
 /// much never holds up one that asks for little. A peer may have limits::kCreditBytes and kRequestsMax requests here;
@@ -54,4 +54,4 @@ class RequestQueue {
   std::uint64_t bytes_ = 0;
 };
 
-}  // namespace serin::publish
+}  // namespace serin

@@ -1,8 +1,8 @@
-#include "controller/publish/request_queue.h"
+#include "protocol/request_queue.h"
 
 #include <utility>
 
-namespace serin::publish {
+namespace serin {
 
 bool RequestQueue::push(Request request) {
   const auto found = peers_.find(request.connection);
@@ -69,4 +69,4 @@ void RequestQueue::forget(const std::string& connection) {
   std::erase(turns_, connection);
 }
 
-}  // namespace serin::publish
+}  // namespace serin

@@ -1,0 +1,160 @@
+#include "agent/pull/unpacker_file.h"
+
+#include <algorithm>
+
+#include "protocol/limits.h"
+#include "protocol/posix/files.h"
+
+namespace serin::pull {
+
+namespace {
+
+/// Between two marks: an interrupted pull gets so much again at most, and a small one writes none.
+constexpr std::uint64_t kMarkEvery = 4U << 20;
+
+}  // namespace
+
+Unpacker::Unpacker(PullSession& session, apply::SlotDir& slots, ObjectId to, PackMark mark,
+                   std::function<Result<void>()> on_folders_known)
+    : session_(session),
+      slots_(slots),
+      from_(slots.base()),
+      to_(to),
+      on_folders_known_(std::move(on_folders_known)),
+      reader_(from_, to, mark.offset),
+      marked_(mark.offset) {
+  // Without it everything that is told against it comes object by object.
+  if (auto base = slots.open_base()) base_ = std::move(*base);
+}
+
+Unpacker::~Unpacker() {
+  for (const auto& [id, growing] : growing_) {
+    if (growing.fd) slots_.drop_incoming(id);
+  }
+}
+
+Result<void> Unpacker::append(const AppendPack& part) {
+  if (part.offset == 0) {
+    reader_ = PackReader(from_, to_);
+    marked_ = 0;
+  }
+  reader_.feed(part.bytes);
+  while (true) {
+    const auto group = reader_.next();
+    if (!group) {
+      session_.give_up_pack();
+      return {};
+    }
+    if (!*group) return {};
+    // Everything before it is on the disk, unless an object is half there.
+    if (growing_.empty() && (*group)->start >= marked_ + kMarkEvery) {
+      marked_ = (*group)->start;
+      slots_.keep_pack_mark(from_, to_, {.edition = session_.pack_edition(), .offset = marked_});
+    }
+    if (auto unpacked = unpack(**group); !unpacked) return unpacked;
+  }
+}
+
+bool Unpacker::wants(const PackEntry& entry) const {
+  if (entry.offset != 0) {
+    const auto growing = growing_.find(entry.id);
+    return growing != growing_.end() && growing->second.bytes == entry.offset;
+  }
+  return entry.is_folder ? session_.wants_folder(entry.id) : session_.wants_file(entry.id, entry.object_bytes);
+}
+
+Result<void> Unpacker::unpack(const PackReader::Group& group) {
+  // Folders within one group make each other wanted, so that the first one decides.
+  const bool wanted =
+      std::any_of(group.entries.begin(), group.entries.end(), [this](const PackEntry& entry) { return wants(entry); });
+  if (!wanted) return {};
+  const bool has_files =
+      std::any_of(group.entries.begin(), group.entries.end(), [](const PackEntry& entry) { return !entry.is_folder; });
+  if (has_files && !std::exchange(space_checked_, true)) {
+    if (auto fits = on_folders_known_(); !fits) return fits;
+  }
+  if (!read_prefix(group.entries)) return {};
+  content_.resize(content_bytes(group.entries));
+  if (!decompressor_.decompress(group.frame, prefix_, content_)) return {};
+  std::string_view rest = content_;
+  for (const PackEntry& entry : group.entries) {
+    const std::string_view bytes = rest.substr(0, entry.bytes);
+    rest.remove_prefix(entry.bytes);
+    if (!wants(entry)) continue;
+    if (auto kept = keep(entry, bytes); !kept) return kept;
+  }
+  return {};
+}
+
+/// False when the host does not have it: its live tree is not what it should be.
+bool Unpacker::read_prefix(const PackEntries& entries) {
+  prefix_.clear();
+  for (const PackEntry& entry : entries) {
+    if (entry.base_bytes == 0) continue;
+    const auto read = entry.is_folder
+                          ? base_.append_folder(entry.base_path, entry.base_offset, entry.base_bytes, prefix_)
+                          : base_.append_file(entry.base_path, entry.base_offset, entry.base_bytes, prefix_);
+    if (!read) return false;
+  }
+  return true;
+}
+
+Result<void> Unpacker::keep(const PackEntry& entry, std::string_view bytes) {
+  if (entry.bytes != entry.object_bytes) return keep_piece(entry, bytes);
+  if (digest_of(bytes) != entry.id) return {};
+  if (entry.is_folder) return keep_folder(entry.id, bytes);
+  auto fd = slots_.begin_incoming(entry.id);
+  if (!fd) return std::unexpected(fd.error());
+  if (auto written = posix::write_all(fd->get(), bytes, "an incoming object"); !written) {
+    slots_.drop_incoming(entry.id);
+    return written;
+  }
+  return finish_file(entry.id);
+}
+
+Result<void> Unpacker::keep_piece(const PackEntry& entry, std::string_view bytes) {
+  Growing& growing = growing_[entry.id];
+  if (!entry.is_folder && !growing.fd) {
+    auto fd = slots_.begin_incoming(entry.id);
+    if (!fd) return std::unexpected(fd.error());
+    growing.fd = std::move(*fd);
+  }
+  if (entry.is_folder) {
+    growing.folder += bytes;
+  } else if (auto written = posix::write_all(growing.fd.get(), bytes, "an incoming object"); !written) {
+    return written;
+  }
+  growing.hash.update(bytes);
+  growing.bytes += bytes.size();
+  if (growing.bytes < entry.object_bytes) return {};
+  if (growing.bytes > entry.object_bytes || growing.hash.finish() != entry.id) {
+    drop(entry.id);
+    return {};
+  }
+  const std::string folder = std::move(growing.folder);
+  growing_.erase(entry.id);
+  return entry.is_folder ? keep_folder(entry.id, folder) : finish_file(entry.id);
+}
+
+void Unpacker::drop(const ObjectId& id) {
+  const auto found = growing_.find(id);
+  if (found->second.fd) slots_.drop_incoming(id);
+  growing_.erase(found);
+}
+
+Result<void> Unpacker::keep_folder(const ObjectId& id, std::string_view bytes) {
+  const auto tree = decode_tree(bytes);
+  if (!tree) return failure(ErrorKind::refused, "the release has a folder that is none: " + tree.error().text);
+  if (auto put = slots_.put_tree(id, bytes); !put) return put;
+  ++objects_;
+  return session_.take_folder(id, *tree);
+}
+
+Result<void> Unpacker::finish_file(const ObjectId& id) {
+  if (auto finished = slots_.finish_incoming(id); !finished) return finished;
+  ++objects_;
+  session_.take_file(id);
+  return {};
+}
+
+}  // namespace serin::pull

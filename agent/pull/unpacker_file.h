@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "agent/apply/slot_dir.h"
+#include "agent/pull/pull_session.h"
+#include "protocol/compression.h"
+#include "protocol/pack.h"
+
+namespace serin::pull {
+
+/// Turns a pack's bytes into the objects that a session wants, on the disk. What the host has already is not even
+/// decompressed; what does not become the object that its name says (a damaged pack, a file of the live tree that
+/// somebody changed) is left to the session, which asks for it by its name. One thread; `session` and `slots` outlive
+/// it. Memory: one group with its prefix, about kPackContentBytesMax + kPackPrefixBytesMax + kPackFrameBytesMax, and
+/// folders' objects that are larger than a group.
+class Unpacker {
+ public:
+  /// `on_folders_known`: called before the first file, to look for space.
+  Unpacker(PullSession& session, apply::SlotDir& slots, ObjectId to, PackMark mark,
+           std::function<Result<void>()> on_folders_known);
+  ~Unpacker();  ///< half written files go
+  Unpacker(const Unpacker&) = delete;
+  Unpacker& operator=(const Unpacker&) = delete;
+
+  /// The next bytes of the pack. Errors are the host's own (disk full, a release that breaks a bound). A pack that is
+  /// none is given up: the session goes on without.
+  Result<void> append(const AppendPack& part);
+  [[nodiscard]] std::uint64_t objects() const { return objects_; }
+
+ private:
+  /// A large object of which pieces are there.
+  struct Growing {
+    posix::UniqueFd fd;
+    std::string folder;  ///< the bytes of a folder's object
+    Sha256 hash;
+    std::uint64_t bytes = 0;
+  };
+
+  Result<void> unpack(const PackReader::Group& group);
+  [[nodiscard]] bool wants(const PackEntry& entry) const;
+  bool read_prefix(const PackEntries& entries);
+  Result<void> keep(const PackEntry& entry, std::string_view bytes);
+  Result<void> keep_piece(const PackEntry& entry, std::string_view bytes);
+  Result<void> keep_folder(const ObjectId& id, std::string_view bytes);
+  Result<void> finish_file(const ObjectId& id);
+  void drop(const ObjectId& id);
+
+  PullSession& session_;
+  apply::SlotDir& slots_;
+  apply::BaseTree base_;
+  ObjectId from_, to_;
+  std::function<Result<void>()> on_folders_known_;
+  PackReader reader_;
+  Decompressor decompressor_;
+  std::string prefix_, content_;  ///< reused
+  std::map<ObjectId, Growing> growing_;
+  std::uint64_t objects_ = 0, marked_ = 0;
+  bool space_checked_ = false;
+};
+
+}  // namespace serin::pull

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+
+#include "protocol/posix/content_socket.h"
+#include "protocol/posix/object_store.h"
+
+namespace serin::publish {
+
+/// Packs as files, made by a thread of its own when they are first asked for, kept while there is room for them:
+/// FOLDER/NAME, where NAME is pack_name() in hexadecimal; the pack, then the 8 bytes of its edition (the beginning of
+/// its SHA-256). The longest unused go first when all together are larger than `bytes_max`; one that is open is read to
+/// its end all the same. Any of them may be removed at any time. All functions from any thread; none of them blocks.
+class PackShelf {
+ public:
+  /// Makes the folder; removes what an earlier life was writing.
+  static Result<PackShelf> start(const std::filesystem::path& folder, posix::ObjectReader objects,
+                                 std::uint64_t bytes_max);
+  PackShelf(PackShelf&&) noexcept;
+  PackShelf& operator=(PackShelf&&) noexcept;
+  ~PackShelf();  ///< waits for the group that is being compressed
+
+  /// The pack; `busy` while it is being made, `not_found` when it cannot be (a tree of the two is not known).
+  Result<posix::OpenedContent> open(const ObjectId& from, const ObjectId& to);
+  /// It will be asked for soon.
+  void prepare(const ObjectId& from, const ObjectId& to);
+
+  struct Counters {
+    std::uint64_t made = 0, bytes = 0, failed = 0;
+  };
+  [[nodiscard]] Counters counters() const;
+
+ private:
+  struct Parts;
+  explicit PackShelf(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace serin::publish

@@ -1,0 +1,141 @@
+#include "controller/publish/pack_writer_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <thread>
+
+#include "protocol/limits.h"
+#include "protocol/posix/files.h"
+
+namespace serin::publish {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::size_t kEditionBytes = 8;
+constexpr unsigned kEncodersMax = 4;
+
+/// Appends `bytes` bytes of an object from `offset` on.
+Result<void> append_object(const posix::ObjectReader& objects, const ObjectId& id, std::uint64_t offset,
+                           std::size_t bytes, std::string& to) {
+  const auto opened = objects.open(id);
+  if (!opened) return std::unexpected(opened.error());
+  const std::size_t before = to.size();
+  to.resize(before + bytes);
+  if (posix::read_at(opened->fd.get(), offset, to.data() + before, bytes) != bytes) {
+    return failure(ErrorKind::corrupt, fmt::format("object {} is shorter than its size", id.brief()));
+  }
+  return {};
+}
+
+}  // namespace
+
+PackWriter::PackWriter(fs::path folder, posix::ObjectReader objects)
+    : folder_(std::move(folder)),
+      objects_(std::move(objects)),
+      encoders_(std::clamp(std::thread::hardware_concurrency(), 1U, kEncodersMax)) {}
+
+Result<std::uint64_t> PackWriter::write(const ObjectId& from, const ObjectId& to, const std::stop_token& stop) {
+  const auto groups = plan_pack(from, to, [this](const ObjectId& id) -> Result<Tree> {
+    const auto bytes = objects_.read(id, limits::kTreeObjectBytesMax);
+    if (!bytes) return std::unexpected(bytes.error());
+    return decode_tree(*bytes);
+  });
+  if (!groups) return std::unexpected(groups.error());
+  const fs::path temporary = folder_ / "new";
+  const posix::UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd) return std::unexpected(posix::errno_error("make " + temporary.string(), errno));
+  Sha256 hash;
+  const std::string start = encode_pack_start(from, to);
+  hash.update(start);
+  auto written = posix::write_all(fd.get(), start, temporary.string());
+  Result<std::uint64_t> bytes = start.size();
+  if (written) bytes = write_groups(fd.get(), *groups, hash, stop);
+  if (!written) bytes = std::unexpected(written.error());
+  if (!bytes) {
+    ::unlink(temporary.c_str());
+    return bytes;
+  }
+  if (::rename(temporary.c_str(), (folder_ / pack_name(from, to).hex()).c_str()) != 0) {
+    return std::unexpected(posix::errno_error("rename " + temporary.string(), errno));
+  }
+  return start.size() + *bytes;
+}
+
+/// The groups, the end and the edition.
+Result<std::uint64_t> PackWriter::write_groups(int fd, const std::vector<PlannedGroup>& groups, Sha256& hash,
+                                               const std::stop_token& stop) {
+  std::uint64_t bytes = 0;
+  const auto write = [&](const std::string& part) {
+    hash.update(part);
+    bytes += part.size();
+    return posix::write_all(fd, part, "a pack");
+  };
+  std::vector<Result<std::string>> encoded(encoders_.size());
+  for (std::size_t next = 0; next < groups.size();) {
+    if (stop.stop_requested()) return failure(ErrorKind::busy, "stopping");
+    const std::size_t count = std::min(encoders_.size(), groups.size() - next);
+    {
+      std::vector<std::jthread> others;
+      for (std::size_t i = 1; i < count; ++i) {
+        others.emplace_back([&, i] { encoded[i] = encode(groups[next + i], encoders_[i]); });
+      }
+      encoded[0] = encode(groups[next], encoders_[0]);
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      if (!encoded[i]) return std::unexpected(encoded[i].error());
+      if (auto written = write(*encoded[i]); !written) return std::unexpected(written.error());
+    }
+    next += count;
+  }
+  if (auto written = write(encode_pack_end()); !written) return std::unexpected(written.error());
+  const std::string edition(hash.finish().raw().substr(0, kEditionBytes));
+  if (auto written = posix::write_all(fd, edition, "a pack"); !written) return std::unexpected(written.error());
+  return bytes + kEditionBytes;
+}
+
+Result<std::string> PackWriter::encode(const PlannedGroup& group, Encoder& encoder) const {
+  encoder.content.clear();
+  encoder.prefix.clear();
+  PackEntries entries;
+  for (const PlannedEntry& planned : group) {
+    const PackEntry& entry = planned.entry;
+    if (auto read = append_object(objects_, entry.id, entry.offset, entry.bytes, encoder.content); !read) {
+      return std::unexpected(read.error());
+    }
+    if (entry.base_bytes != 0) {
+      if (auto read = append_object(objects_, planned.base, entry.base_offset, entry.base_bytes, encoder.prefix);
+          !read) {
+        return std::unexpected(read.error());
+      }
+    }
+    entries.push_back(entry);
+  }
+  return encode_pack_group(entries, encoder.content, encoder.prefix, encoder.compressor);
+}
+
+Result<posix::OpenedContent> open_pack(const fs::path& path) {
+  posix::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd) return std::unexpected(posix::errno_error("open " + path.string(), errno));
+  struct stat about{};
+  if (::fstat(fd.get(), &about) != 0) return std::unexpected(posix::errno_error("stat " + path.string(), errno));
+  const auto size = static_cast<std::uint64_t>(about.st_size);
+  std::array<char, kEditionBytes> edition{};
+  if (size < kEditionBytes ||
+      posix::read_at(fd.get(), size - kEditionBytes, edition.data(), kEditionBytes) != kEditionBytes) {
+    return failure(ErrorKind::corrupt, fmt::format("{} is no pack", path.string()));
+  }
+  ::futimens(fd.get(), nullptr);
+  posix::OpenedContent opened{.fd = std::move(fd), .bytes = size - kEditionBytes};
+  for (const char byte : edition) opened.edition = opened.edition << 8U | static_cast<unsigned char>(byte);
+  return opened;
+}
+
+}  // namespace serin::publish

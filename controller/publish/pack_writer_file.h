@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <stop_token>
+#include <vector>
+
+#include "controller/publish/pack_plan.h"
+#include "protocol/compression.h"
+#include "protocol/error.h"
+#include "protocol/posix/content_socket.h"
+#include "protocol/posix/object_store.h"
+
+namespace serin::publish {
+
+/// Makes packs from the objects of a store, two groups or more at a time where the machine has the processors. Memory:
+/// kPackContentBytesMax, kPackPrefixBytesMax and zstd's tables for each. One thread.
+class PackWriter {
+ public:
+  PackWriter(std::filesystem::path folder, posix::ObjectReader objects);
+  /// Writes FOLDER/NAME whole (see PackShelf) and gives its size. Not synced: it can be made again. `busy` when `stop`
+  /// is requested, `not_found` when an object is missing.
+  Result<std::uint64_t> write(const ObjectId& from, const ObjectId& to, const std::stop_token& stop);
+
+ private:
+  struct Encoder {
+    Compressor compressor;
+    std::string content, prefix;  ///< reused
+  };
+  Result<std::uint64_t> write_groups(int fd, const std::vector<PlannedGroup>& groups, Sha256& hash,
+                                     const std::stop_token& stop);
+  Result<std::string> encode(const PlannedGroup& group, Encoder& encoder) const;
+
+  std::filesystem::path folder_;
+  posix::ObjectReader objects_;
+  std::vector<Encoder> encoders_;
+};
+
+/// A pack as PackWriter leaves it, and marks it as used.
+Result<posix::OpenedContent> open_pack(const std::filesystem::path& path);
+
+}  // namespace serin::publish

@@ -1,0 +1,138 @@
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "controller/publish/pack_shelf_file.h"
+#include "protocol/pack.h"
+#include "protocol/posix/files.h"
+#include "tests/agent/apply/sample_tree.h"
+#include "tests/protocol/posix/temporary_folder.h"
+
+namespace serin::publish {
+
+using namespace std::chrono_literals;
+using apply::file;
+using apply::objects_of;
+using apply::SampleTree;
+namespace fs = std::filesystem;
+
+class PackShelfTest : public testing::Test {
+ protected:
+  ObjectId put(const SampleTree& tree) {
+    const auto sample = objects_of(tree);
+    for (const auto& [id, bytes] : sample.objects) {
+      const auto stored = store_.put(bytes);
+      if (!stored) throw std::runtime_error(stored.error().text);
+    }
+    return sample.root;
+  }
+  void start(std::uint64_t bytes_max = 1'000'000'000) {
+    shelf_.reset();
+    auto started = PackShelf::start(packs_, posix::ObjectReader(folder_.path()), bytes_max);
+    ASSERT_TRUE(started) << started.error().text;
+    shelf_.emplace(std::move(*started));
+  }
+  /// Asks until it is there or cannot be.
+  Result<posix::OpenedContent> open(const ObjectId& from, const ObjectId& to) {
+    auto opened = shelf_->open(from, to);
+    while (!opened && opened.error().kind == ErrorKind::busy) {
+      posix::wait_readable({}, 1ms);
+      opened = shelf_->open(from, to);
+    }
+    return opened;
+  }
+  static std::string bytes_of(const posix::OpenedContent& opened) {
+    std::string bytes(opened.bytes, '\0');
+    EXPECT_EQ(posix::read_at(opened.fd.get(), 0, bytes.data(), bytes.size()), bytes.size());
+    return bytes;
+  }
+  [[nodiscard]] std::size_t files() const {
+    return static_cast<std::size_t>(std::distance(fs::directory_iterator(packs_), fs::directory_iterator()));
+  }
+
+  TemporaryFolder folder_;
+  fs::path packs_ = folder_ / "packs";
+  posix::ObjectWriter store_ = posix::ObjectWriter::open_folder(folder_.path()).value();
+  std::optional<PackShelf> shelf_;
+};
+
+TEST_F(PackShelfTest, makes_a_pack_that_is_read_to_its_end) {
+  const ObjectId from = put({{"a", file("1")}, {"b", file("2")}});
+  const ObjectId to = put({{"a", file("1")}, {"b", file("22")}});
+  start();
+  const auto opened = open(from, to);
+  ASSERT_TRUE(opened) << opened.error().text;
+  PackReader reader(from, to);
+  reader.feed(bytes_of(*opened));
+  const auto folders = reader.next();
+  ASSERT_TRUE(folders.value());
+  EXPECT_EQ((*folders)->entries.at(0).id, to);
+  const auto content = reader.next();
+  ASSERT_TRUE(content.value());
+  EXPECT_EQ((*content)->entries.at(0).id, digest_of("22"));
+  EXPECT_FALSE(reader.next().value());
+  EXPECT_TRUE(reader.ended());
+}
+
+TEST_F(PackShelfTest, makes_it_once_for_all_that_ask) {
+  const ObjectId to = put({{"a", file("1")}});
+  start();
+  shelf_->prepare({}, to);
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(open({}, to));
+  EXPECT_EQ(shelf_->counters().made, 1U);
+}
+
+TEST_F(PackShelfTest, keeps_it_over_a_restart_and_makes_the_same_again) {
+  const ObjectId to = put({{"a", file("1")}, {"x/y", file(std::string(3'000'000, 'l'))}});
+  start();
+  const auto first = open({}, to);
+  ASSERT_TRUE(first);
+  start();
+  EXPECT_EQ(shelf_->open({}, to).value().edition, first->edition);
+  EXPECT_EQ(shelf_->counters().made, 0U);
+  fs::remove(packs_ / pack_name({}, to).hex());
+  const auto again = open({}, to);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->edition, first->edition);
+  EXPECT_EQ(bytes_of(*again), bytes_of(*first)) << "what was open is still whole";
+}
+
+TEST_F(PackShelfTest, says_of_which_it_cannot_make_one) {
+  const ObjectId to = put({{"a", file("1")}});
+  start();
+  const auto opened = open(digest_of("unknown"), to);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().kind, ErrorKind::not_found);
+  EXPECT_EQ(shelf_->counters().failed, 1U);
+  EXPECT_EQ(files(), 0U);
+  EXPECT_TRUE(open({}, to)) << "others are made all the same";
+}
+
+TEST_F(PackShelfTest, lets_the_longest_unused_go_when_there_are_too_many) {
+  std::string large(400'000, '\0');
+  for (std::size_t i = 0; i < large.size(); ++i) large[i] = static_cast<char>(i * i * i >> 7U);
+  std::vector<ObjectId> roots;
+  for (char c = 'a'; c < 'd'; ++c) roots.push_back(put({{"f", file(large + c)}}));
+  start();
+  const std::uint64_t each = open({}, roots[0]).value().bytes;
+  start(2 * each + 1'000);
+  EXPECT_TRUE(open({}, roots[1]));
+  // By the clock of the file system the first was used before the second.
+  const auto used = fs::last_write_time(packs_ / pack_name({}, roots[1]).hex());
+  fs::last_write_time(packs_ / pack_name({}, roots[0]).hex(), used - 1h);
+  EXPECT_TRUE(open({}, roots[2]));
+  EXPECT_EQ(files(), 2U);
+  EXPECT_FALSE(fs::exists(packs_ / pack_name({}, roots[0]).hex()));
+}
+
+TEST_F(PackShelfTest, clears_away_what_a_crash_left_and_refuses_a_stump) {
+  const ObjectId to = put({{"a", file("1")}});
+  fs::create_directories(packs_);
+  ASSERT_TRUE(posix::replace_file(packs_ / "new", "half", 0600));
+  start();
+  EXPECT_EQ(files(), 0U);
+  ASSERT_TRUE(posix::replace_file(packs_ / pack_name({}, to).hex(), "stump", 0600));
+  EXPECT_TRUE(open({}, to)) << "made anew";
+}
+
+}  // namespace serin::publish
