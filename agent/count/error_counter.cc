@@ -97,6 +97,18 @@ std::vector<SecondCounts> ErrorCounter::seconds_since(std::int64_t since) const 
   return {first, finished};
 }
 
+std::vector<SignatureId> ErrorCounter::messages_since(std::int64_t since) const {
+  std::vector<SignatureId> ids;
+  for (const auto& counts : seconds_) {
+    if (counts.second < since) continue;
+    for (const auto& counted : counts.signatures) ids.push_back(counted.id);
+  }
+  std::ranges::sort(ids);
+  const auto twice = std::ranges::unique(ids);
+  ids.erase(twice.begin(), twice.end());
+  return ids;
+}
+
 std::string ErrorCounter::gaps_since(std::int64_t since) const {
   return seconds_.empty() ? std::string() : gaps_between(since, seconds_.back().second);
 }

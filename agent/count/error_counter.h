@@ -56,6 +56,8 @@ class ErrorCounter {
 
   /// Finished seconds from `since` on, ascending; at most limits::kReportedSecondsKept.
   [[nodiscard]] std::vector<SecondCounts> seconds_since(std::int64_t since) const;
+  /// The messages of seconds from `since` on, the unfinished one too; ascending, none twice.
+  [[nodiscard]] std::vector<SignatureId> messages_since(std::int64_t since) const;
   /// What was not seen in those seconds; empty: everything was. At most kGapBytesMax.
   [[nodiscard]] std::string gaps_since(std::int64_t since) const;
   /// The same for one finished second.

@@ -1,6 +1,8 @@
 // What was counted is written down before it is reported, and goes on in another process.
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "agent/agent_core.h"
 
 namespace serin::agent {
@@ -123,6 +125,25 @@ TEST(AgentCounts, of_another_process_go_on_in_its_run) {
   EXPECT_EQ(Counting::reported(report)->run, "instance");
   EXPECT_GT(Counting::reported(report)->sequence, saved->sequence);
   EXPECT_EQ(after.core.counter("shop").totals().errors, 12U);
+}
+
+TEST(AgentCounts, of_another_process_are_told_with_their_words) {
+  Counting before;
+  before.connect();
+  before.core.counter("shop").signatures().add("php", "disk is gone", before.now.steady);
+  before.second(1);
+  before.core.counter("shop").signatures().add("php", "cart is empty", before.now.steady);
+  before.core.counter("shop").add({.lines = 1, .errors = 1}, count::Written::lately);
+  const auto effects = before.core.on_stop(before.now);
+  const auto* saved = Counting::saved(effects);
+  Counting after(count::resume(*count::decode_checkpoint(count::encode_checkpoint(*saved)),
+                               {{"shop", hash_of_rules(Counting::settings().applications.at("shop"))}}, "boot", "other",
+                               before.now));
+  after.connect();
+  const auto report = after.second(0);
+  std::set<std::string> words;
+  for (const auto& text : Counting::reported(report)->applications.back().texts) words.insert(text.text);
+  EXPECT_EQ(words, (std::set<std::string>{"cart is empty", "disk is gone"}));
 }
 
 }  // namespace

@@ -41,6 +41,7 @@ Checkpoint sample() {
                             .rules_hash = "rules",
                             .counts = counts,
                             .acknowledged = {.errors = 4, .lines = 80},
+                            .untold = {{.id = 1, .rule = "php", .text = std::string("disk\0\xFF", 6)}},
                             .logs = {.sources = {"/var/log/*.log"}, .files = {position}}}}};
 }
 
@@ -97,6 +98,7 @@ TEST(Resume, within_one_boot_the_run_goes_on_with_greater_numbers) {
   counts.gaps.push_back({99, "the agent was started again"});
   EXPECT_EQ(resumed.applications.at("shop").counts, counts);
   EXPECT_EQ(resumed.applications.at("shop").acknowledged, sample().applications[0].acknowledged);
+  EXPECT_EQ(resumed.applications.at("shop").untold, sample().applications[0].untold);
 }
 
 TEST(Resume, after_a_reboot_a_new_run_begins_with_what_was_not_acknowledged) {
