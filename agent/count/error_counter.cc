@@ -56,7 +56,7 @@ void ErrorCounter::add(const Findings& found, Written written) {
   if (!messages.empty()) add_signatures(newest, messages);
 }
 
-/// Both ascend by id. When there are too many the rarest go; what they counted is in `errors` all the same.
+/// Both ascend by id. When there are too many the rarest are counted as one.
 void ErrorCounter::add_signatures(SecondCounts& second, const std::vector<SignatureCount>& counts) {
   std::vector<SignatureCount> merged;
   merged.reserve(second.signatures.size() + counts.size());
@@ -71,8 +71,15 @@ void ErrorCounter::add_signatures(SecondCounts& second, const std::vector<Signat
   }
   merged.insert(merged.end(), old, second.signatures.end());
   if (merged.size() > limits::kSignaturesPerSecond) {
-    std::ranges::stable_sort(merged, std::ranges::greater{}, &SignatureCount::count);
-    merged.resize(limits::kSignaturesPerSecond);
+    SignatureCount others{.id = SignatureTable::others(), .count = 0};
+    std::ranges::stable_sort(merged, [&](const SignatureCount& a, const SignatureCount& b) {
+      return (a.id == others.id) != (b.id == others.id) ? b.id == others.id : a.count > b.count;
+    });
+    for (auto rest = limits::kSignaturesPerSecond - 1; rest < merged.size(); ++rest) {
+      others.count = sum_of(others.count, merged[rest].count);
+    }
+    merged.resize(limits::kSignaturesPerSecond - 1);
+    merged.push_back(others);
     std::ranges::sort(merged, {}, &SignatureCount::id);
   }
   second.signatures = std::move(merged);
