@@ -35,6 +35,7 @@ template <class V>
 void fields(V& v, JournalPosition& m) {
   v("source", m.source);
   v("cursor", m.cursor);
+  v("text", m.text);
 }
 
 namespace {
