@@ -50,6 +50,7 @@ AgentCore::AgentCore(const AgentSettings& settings, Identity identity, std::uint
     if (const auto known = resumed.applications.find(name); known != resumed.applications.end()) {
       counter.restore(known->second.counts, now.steady);
       applications_[name].acknowledged = known->second.acknowledged;
+      reports_.restore_untold(name, known->second.untold);
     }
     if (!resumed.gap.empty()) counter.note_gap(resumed.gap);
     applications_[name].live_since = now.steady;
@@ -132,6 +133,7 @@ void AgentCore::save_counts(Now now, bool at_stop, Effects& effects) {
                                        .rules_hash = rules_hashes_.at(name),
                                        .counts = application.counter.state(reports_.safe_until()),
                                        .acknowledged = application.acknowledged,
+                                       .untold = reports_.untold(name, application.counter),
                                        .logs = {}});
   }
   effects.emplace_back(SaveCounts{std::move(checkpoint)});

@@ -83,7 +83,8 @@ judge::SequentialNumbers numbers_of(const Json& json) {
                                   .sample = narrowed(signature.at("sample")),
                                   .count = signature.at("count"),
                                   .hosts = signature.at("hosts"),
-                                  .fails = signature.at("fails")});
+                                  .fails = signature.at("fails"),
+                                  .together = signature.value("together", 0U)});
   }
   return numbers;
 }

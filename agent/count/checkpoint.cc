@@ -35,6 +35,7 @@ template <class V>
 void fields(V& v, JournalPosition& m) {
   v("source", m.source);
   v("cursor", m.cursor);
+  v("text", m.text);
 }
 
 namespace {
@@ -68,6 +69,7 @@ void fields(V& v, ApplicationRecord& m) {
   v("seconds", m.of.counts.seconds);
   v("gaps", m.of.counts.gaps);
   v("acknowledged", m.of.acknowledged);
+  v("untold", m.of.untold);
   v("sources", m.of.logs.sources);
   v("files", m.files);
   v("journals", m.of.logs.journals);
@@ -167,6 +169,7 @@ Resumed resume(const Checkpoint& from, const std::map<ApplicationName, std::stri
     const auto configured = rules_hashes.find(saved.application);
     if (configured == rules_hashes.end()) continue;
     auto& made = resumed.applications[saved.application];
+    made.untold = saved.untold;
     if (!resumed.same_boot) {
       made.counts.totals = less(saved.counts.totals, saved.acknowledged);
       continue;

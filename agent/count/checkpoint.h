@@ -18,8 +18,9 @@ namespace serin::count {
 struct ApplicationCheckpoint {
   ApplicationName application;
   std::string rules_hash;
-  CounterState counts;     ///< the seconds that are not acknowledged, and all totals
-  RunTotals acknowledged;  ///< totals that the controller is known to have
+  CounterState counts;                ///< the seconds that are not acknowledged, and all totals
+  RunTotals acknowledged;             ///< totals that the controller is known to have
+  std::vector<SignatureText> untold;  ///< what its messages say, as far as the controller may lack it
   FollowerState logs;
   friend bool operator==(const ApplicationCheckpoint&, const ApplicationCheckpoint&) = default;
 };
@@ -51,6 +52,7 @@ struct Resumed {
   struct Application {
     CounterState counts;
     RunTotals acknowledged;
+    std::vector<SignatureText> untold;
   };
   std::string run;             ///< goes on within one boot, else it is `new_run`
   std::uint64_t sequence = 0;  ///< no report of the run has had a greater number

@@ -51,9 +51,19 @@ bool is_left_out(std::string_view content) {
   return content.starts_with("... ") && content.size() > 4 && is_digit(content[4]);
 }
 
+/// MediaWiki's line formatter, below a record: "[Exception RuntimeException] (/srv/a.php:3) text"
+bool is_exception_in_brackets(std::string_view content) {
+  const auto kind = content.starts_with("[Exception ") ? 11U : content.starts_with("[Error ") ? 7U : 0U;
+  const auto end =
+      kind == 0 ? kind
+                : content.find_first_not_of("\\_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", kind);
+  return kind != 0 && end != kind && end != std::string_view::npos && content.substr(end).starts_with("] (");
+}
+
 bool is_frame(std::string_view content) {
   return is_numbered_frame(content) || is_left_out(content) || content.starts_with("Stack trace:") ||
-         content.starts_with("thrown in ") || content.starts_with("[stacktrace]") || content == "}";
+         content.starts_with("thrown in ") || is_exception_in_brackets(content) ||
+         content.starts_with("[stacktrace]") || content == "}";
 }
 
 /// "2026/05/01 10:00:00 [error] "

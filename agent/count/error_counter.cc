@@ -56,7 +56,7 @@ void ErrorCounter::add(const Findings& found, Written written) {
   if (!messages.empty()) add_signatures(newest, messages);
 }
 
-/// Both ascend by id. When there are too many the rarest go; what they counted is in `errors` all the same.
+/// Both ascend by id. When there are too many the rarest are counted as one.
 void ErrorCounter::add_signatures(SecondCounts& second, const std::vector<SignatureCount>& counts) {
   std::vector<SignatureCount> merged;
   merged.reserve(second.signatures.size() + counts.size());
@@ -71,8 +71,15 @@ void ErrorCounter::add_signatures(SecondCounts& second, const std::vector<Signat
   }
   merged.insert(merged.end(), old, second.signatures.end());
   if (merged.size() > limits::kSignaturesPerSecond) {
-    std::ranges::stable_sort(merged, std::ranges::greater{}, &SignatureCount::count);
-    merged.resize(limits::kSignaturesPerSecond);
+    SignatureCount others{.id = SignatureTable::others(), .count = 0};
+    std::ranges::stable_sort(merged, [&](const SignatureCount& a, const SignatureCount& b) {
+      return (a.id == others.id) != (b.id == others.id) ? b.id == others.id : a.count > b.count;
+    });
+    for (auto rest = limits::kSignaturesPerSecond - 1; rest < merged.size(); ++rest) {
+      others.count = sum_of(others.count, merged[rest].count);
+    }
+    merged.resize(limits::kSignaturesPerSecond - 1);
+    merged.push_back(others);
     std::ranges::sort(merged, {}, &SignatureCount::id);
   }
   second.signatures = std::move(merged);
@@ -95,6 +102,18 @@ std::vector<SecondCounts> ErrorCounter::seconds_since(std::int64_t since) const 
   const auto first =
       std::find_if(seconds_.begin(), finished, [since](const SecondCounts& counts) { return counts.second >= since; });
   return {first, finished};
+}
+
+std::vector<SignatureId> ErrorCounter::messages_since(std::int64_t since) const {
+  std::vector<SignatureId> ids;
+  for (const auto& counts : seconds_) {
+    if (counts.second < since) continue;
+    for (const auto& counted : counts.signatures) ids.push_back(counted.id);
+  }
+  std::ranges::sort(ids);
+  const auto twice = std::ranges::unique(ids);
+  ids.erase(twice.begin(), twice.end());
+  return ids;
 }
 
 std::string ErrorCounter::gaps_since(std::int64_t since) const {

@@ -35,7 +35,8 @@ enum class Written {
 /// one. Keeps limits::kReportedSecondsKept; every second is present from the first advance() on, also a quiet one:
 /// silence must be told apart from not looking. The exception are seconds in which the process did not run: when
 /// advance() comes more than kAssumedRunning seconds after the last one, those between are absent, never zero. Of a
-/// second's messages the limits::kSignaturesPerSecond most frequent are kept. Single-threaded, never fails.
+/// second's messages the limits::kSignaturesPerSecond most frequent are kept, the last of them being all others
+/// together (SignatureTable::others()) when there are more: their sum is exact. Single-threaded, never fails.
 class ErrorCounter {
  public:
   static constexpr std::int64_t kAssumedRunning = 2;
@@ -56,6 +57,8 @@ class ErrorCounter {
 
   /// Finished seconds from `since` on, ascending; at most limits::kReportedSecondsKept.
   [[nodiscard]] std::vector<SecondCounts> seconds_since(std::int64_t since) const;
+  /// The messages of seconds from `since` on, the unfinished one too; ascending, none twice.
+  [[nodiscard]] std::vector<SignatureId> messages_since(std::int64_t since) const;
   /// What was not seen in those seconds; empty: everything was. At most kGapBytesMax.
   [[nodiscard]] std::string gaps_since(std::int64_t since) const;
   /// The same for one finished second.

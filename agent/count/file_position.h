@@ -45,6 +45,7 @@ struct FilePosition {
 struct JournalPosition {
   std::string source;  ///< name_of() its settings
   std::string cursor;
+  std::string text;  ///< TextState::saved()
   friend bool operator==(const JournalPosition&, const JournalPosition&) = default;
 };
 

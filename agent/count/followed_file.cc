@@ -180,7 +180,14 @@ Result<bool> FollowedFile::read(const SourceMatcher& matcher, SteadyTime now, Er
   }
   at_end_ = *how == How::to_the_end;
   if (at_end_) at_end_at_ = now;
+  if (notices_truncation_ && !mark_.is_placed() && offset_ > 0) mark_.place(fd_.get());
   return !at_end_;
+}
+
+void FollowedFile::notice_truncation(bool on) {
+  notices_truncation_ = on;
+  if (!on) mark_.remove();
+  if (on && offset_ > 0) mark_.place(fd_.get());
 }
 
 bool FollowedFile::is_late(SteadyTime now) const {
@@ -214,6 +221,7 @@ void FollowedFile::begin_again(ErrorCounter& counter) {
   anchor_.clear();
   head_.clear();
   text_ = TextState();
+  mark_.remove();
   at_end_ = false;
   after_hole_ = false;
 }
@@ -256,7 +264,8 @@ Result<FollowedFile::How> FollowedFile::read_on(bool sparse, const SourceMatcher
     const auto got = ::pread(fd_.get(), buffer.data(), wanted, static_cast<off_t>(offset_ - anchor_.size()));
     if (got < 0) return std::unexpected(read_error(errno));
     const std::string_view all(buffer.data(), static_cast<std::size_t>(got));
-    if (!all.starts_with(anchor_)) return How::truncated;
+    // After the bytes were read: they are of the file that was marked.
+    if (!all.starts_with(anchor_) || mark_.is_gone()) return How::truncated;
     auto bytes = all.substr(anchor_.size());
     if (bytes.empty()) return How::to_the_end;
     if (!sparse && (bytes.front() == '\0' || bytes.back() == '\0')) {

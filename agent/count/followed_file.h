@@ -11,6 +11,7 @@
 #include "agent/count/error_counter.h"
 #include "agent/count/file_position.h"
 #include "agent/count/source_matcher.h"
+#include "agent/count/truncation_mark_file.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
 #include "protocol/posix/unique_fd.h"
@@ -26,7 +27,8 @@ Error read_error(int error_number);
 
 /// One open log file and how far it has been read. Holds the descriptor, so that the inode cannot become another file.
 /// Each read begins kAnchorBytes before the position and compares them; the first kHeadBytes are compared too: where
-/// they differ, or the file is shorter than what was read, it was truncated. Then the unfinished line is counted, the
+/// they differ, or the file is shorter than what was read, it was truncated; while notice_truncation() is on, also when
+/// it holds the same bytes as before. Then the unfinished line is counted, the
 /// file is read again from its beginning, and that is a gap. Holes are passed without reading: they hold nothing that
 /// was written; one ends an unfinished line, one at the end is waited at. What is read more than kAssumedRunning
 /// seconds after the file was last known to be read to its end counts as Written::earlier, and that is a gap.
@@ -66,6 +68,9 @@ class FollowedFile {
   [[nodiscard]] bool is_deleted() const { return deleted_; }
   /// It has got another name.
   void now_at(const std::string& path) { path_ = path; }
+  /// From now on a truncation to nothing shows in itself (TruncationMark); costs a page of memory.
+  void notice_truncation(bool on);
+  [[nodiscard]] bool notices_truncation() const { return notices_truncation_; }
   /// When it grew, as far as is known.
   void grew_at(SteadyTime then) { grown_at_ = then; }
   /// Somebody who would have heard of a change says that until then there was none.
@@ -98,6 +103,8 @@ class FollowedFile {
   std::string head_;  ///< the fingerprint: up to kHeadBytes, with its length
   std::uint64_t head_hash_ = 0;
   TextState text_;
+  bool notices_truncation_ = false;
+  TruncationMark mark_;
   bool at_end_ = false;  ///< the last read left nothing
   KnownAt at_end_at_;
   SteadyTime grown_at_;

@@ -22,7 +22,7 @@ bool read_journal(JournalSource& source, SteadyTime now, ErrorCounter& counter) 
   if (!source.follower) {
     if (source.tried && now - *source.tried < kTryEvery) return false;
     source.tried = now;
-    auto opened = JournalFollower::open(source.settings, source.cursor);
+    auto opened = JournalFollower::open(source.settings, source.cursor, source.text);
     if (!opened) {
       source.problem = fmt::format("cannot read the {}: {}", name_of(source.settings), opened.error().text);
       return false;
@@ -31,8 +31,8 @@ bool read_journal(JournalSource& source, SteadyTime now, ErrorCounter& counter) 
   }
   const auto more = source.follower->read(source.matcher, now, counter);
   source.cursor = source.follower->cursor();
+  source.text = source.follower->text();
   source.problem = more ? "" : fmt::format("cannot read the {}: {}", name_of(source.settings), more.error().text);
-  // Opened again from here: what was understood so far of an event is little.
   if (!more) source.follower.reset();
   return more.value_or(false);
 }

@@ -16,6 +16,7 @@ struct JournalSource {
   SourceMatcher matcher;
   agent::SourceSettings settings;
   std::string cursor;                       ///< where to begin; then how far it has been read
+  std::string text;                         ///< what was understood there: TextState::saved()
   std::optional<JournalFollower> follower;  ///< none: it could not be opened
   std::optional<SteadyTime> tried;          ///< when it was to be opened last
   std::string problem;                      ///< why nothing is seen; empty: all is

@@ -326,8 +326,10 @@ JournalFollower::JournalFollower(JournalFollower&&) noexcept = default;
 JournalFollower& JournalFollower::operator=(JournalFollower&&) noexcept = default;
 JournalFollower::~JournalFollower() = default;
 
-Result<JournalFollower> JournalFollower::open(const agent::SourceSettings& source, const std::string& cursor) {
+Result<JournalFollower> JournalFollower::open(const agent::SourceSettings& source, const std::string& cursor,
+                                              const std::string& text) {
   auto parts = std::make_unique<Parts>();
+  parts->text = TextState::restored(text);
   parts->source = source;
   parts->position = cursor;
   if (auto opened = parts->open(); !opened) return std::unexpected(opened.error());
@@ -340,6 +342,10 @@ Result<bool> JournalFollower::read(const SourceMatcher& matcher, SteadyTime now,
 
 std::string JournalFollower::cursor() const {
   return parts_->position;
+}
+
+std::string JournalFollower::text() const {
+  return parts_->text.saved();
 }
 
 }  // namespace serin::count

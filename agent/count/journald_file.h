@@ -22,8 +22,10 @@ namespace serin::count {
 class JournalFollower {
  public:
   /// `cursor`: of an earlier cursor(), to go on behind it; empty, or not a cursor: from the journal's end.
+  /// `text`: of an earlier text() of that moment.
   /// Fails as `refused` when the journal cannot be read (with the remedy), `not_found` when there is none.
-  static Result<JournalFollower> open(const agent::SourceSettings& source, const std::string& cursor);
+  static Result<JournalFollower> open(const agent::SourceSettings& source, const std::string& cursor,
+                                      const std::string& text = "");
   JournalFollower(JournalFollower&&) noexcept;
   JournalFollower& operator=(JournalFollower&&) noexcept;
   ~JournalFollower();
@@ -34,6 +36,8 @@ class JournalFollower {
   Result<bool> read(const SourceMatcher& matcher, SteadyTime now, ErrorCounter& counter);
   /// Behind the last entry that was counted. Any printable bytes, at most a few hundred.
   [[nodiscard]] std::string cursor() const;
+  /// The events there that may go on: TextState::saved().
+  [[nodiscard]] std::string text() const;
 
  private:
   struct Parts;

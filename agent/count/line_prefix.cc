@@ -10,7 +10,8 @@ namespace {
 
 constexpr std::size_t kPartsMax = 16;
 constexpr std::size_t kPartBytesMax = 160;  ///< a longer one is no part of a prefix
-constexpr std::size_t kStampDigits = 6;     ///< no time or date has fewer
+constexpr std::size_t kOriginWords = 5;
+constexpr std::size_t kStampDigits = 6;  ///< no time or date has fewer
 
 constexpr std::string_view kLevels[] = {"ERROR",  "INFO",     "WARN", "WARNING", "FATAL", "DEBUG",     "TRACE",
                                         "NOTICE", "CRITICAL", "CRIT", "ALERT",   "EMERG", "EMERGENCY", "SEVERE"};
@@ -48,7 +49,7 @@ class Prefix {
   explicit Prefix(std::string_view line) : rest_(line) {}
 
   std::string_view strip() {
-    for (std::size_t i = 0; i < kPartsMax && take_part(); ++i) {
+    for (std::size_t i = 0; i < kPartsMax && (take_part() || take_mediawiki()); ++i) {
     }
     if (stamped_) take_nginx();
     return rest_;
@@ -166,6 +167,30 @@ class Prefix {
     return true;
   }
 
+  /// Behind a time: MediaWiki's "host wiki: " before "[request id]" or "Error 12", and "host wiki version channel
+  /// ERROR: ".
+  bool take_mediawiki() {
+    if (!stamped_ || has_origin_ || rest_.empty() || is_blank(rest_.front())) return false;
+    auto from = rest_.substr(0, kPartBytesMax);
+    for (std::size_t words = 1; words <= kOriginWords; ++words) {
+      const auto end = from.find_first_of(" \t");
+      if (end == 0 || end == std::string_view::npos) return false;
+      const auto text = from.substr(0, end);
+      from.remove_prefix(end + 1);
+      if (text.ends_with(':')) {
+        const bool is_level_there = words >= 4 && is_level(text.substr(0, text.size() - 1));
+        const bool is_legacy = words == 2 && (from.starts_with('[') || from.starts_with("Error "));
+        if (!is_level_there && !is_legacy) return false;
+        has_origin_ = true;
+        skip(static_cast<std::size_t>(from.data() - rest_.data()));
+        return true;
+      }
+      // A host has a number, or a name of several parts; a sentence begins with neither.
+      if (words == 1 && !has_digit(text) && text.find_first_of(".-") == std::string_view::npos) return false;
+    }
+    return false;
+  }
+
   bool take_level() {
     const auto window = rest_.substr(0, 10);
     const auto end = static_cast<std::size_t>(
@@ -247,8 +272,9 @@ class Prefix {
   }
 
   std::string_view rest_;
-  bool stamped_ = false;    ///< something was taken: what looks like a part of a prefix is one
-  bool bracketed_ = false;  ///< the last thing taken was in brackets
+  bool stamped_ = false;     ///< something was taken: what looks like a part of a prefix is one
+  bool bracketed_ = false;   ///< the last thing taken was in brackets
+  bool has_origin_ = false;  ///< take_mediawiki() has taken something
 };
 
 }  // namespace

@@ -157,6 +157,7 @@ bool LogFollower::Parts::read_one(const Source& source, Watched& watched, Steady
   const bool is_active = now - followed.file.grown_at() < kActiveFor;
   if (is_active) {
     followed.pace = Followed::Pace::every_turn;
+    notice_truncation(followed);
   } else if (followed.pace == Followed::Pace::every_turn) {
     rest(followed, now);
     // What came before the watch was there is nobody's to tell.
@@ -167,8 +168,20 @@ bool LogFollower::Parts::read_one(const Source& source, Watched& watched, Steady
   return false;
 }
 
+void LogFollower::Parts::notice_truncation(Followed& followed) const {
+  if (followed.file.notices_truncation()) return;
+  std::size_t marked = 0;
+  for (const auto& source : sources) {
+    marked += static_cast<std::size_t>(std::ranges::count_if(source.watched, [](const Watched& watched) {
+      return watched.followed && watched.followed->file.notices_truncation();
+    }));
+  }
+  if (marked < kMarkedFilesMax) followed.file.notice_truncation(true);
+}
+
 /// A file that does not grow costs nothing but its descriptor.
 void LogFollower::Parts::rest(Followed& followed, SteadyTime now) {
+  followed.file.notice_truncation(false);
   const auto watch = changes->watch_growth(followed.file.fd());
   followed.watch = watch.value_or(-1);
   followed.pace = watch ? Followed::Pace::when_told : Followed::Pace::every_second;

@@ -22,6 +22,7 @@ namespace serin::count {
 inline constexpr std::chrono::seconds kLookEvery{1};    ///< where nobody tells of changes
 inline constexpr std::chrono::seconds kLookAnyway{10};  ///< where somebody does
 inline constexpr std::chrono::seconds kActiveFor{10};   ///< after a file grew it is read in every turn
+inline constexpr std::size_t kMarkedFilesMax = 64;      ///< those that grow, of all sources: 256 KiB of marks
 inline constexpr std::size_t kPatternFilesMax = 256;
 inline constexpr std::size_t kSourceFilesMax = 4'000;  ///< of all sources: what a record of positions can hold
 
@@ -107,6 +108,7 @@ struct LogFollower::Parts {
   bool read_watched(SteadyTime now, ErrorCounter& counter);
   bool read_one(const Source& source, Watched& watched, SteadyTime now, ErrorCounter& counter);
   void rest(Followed& followed, SteadyTime now);
+  void notice_truncation(Followed& followed) const;
   [[nodiscard]] std::vector<std::string> problems() const;
 };
 

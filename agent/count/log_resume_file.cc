@@ -33,7 +33,9 @@ void LogFollower::restore(const Stopped& stopped, WallTime now) {
   }
   for (auto& journal : parts.journals) {
     const auto known = std::ranges::find(stopped.state.journals, name_of(journal.settings), &JournalPosition::source);
-    if (known != stopped.state.journals.end()) journal.cursor = known->cursor;
+    if (known == stopped.state.journals.end()) continue;
+    journal.cursor = known->cursor;
+    journal.text = known->text;
   }
   const auto oldest = (now - kForgottenAfter).time_since_epoch().count();
   for (const auto& position : stopped.state.files) {
@@ -79,8 +81,8 @@ FollowerState LogFollower::state(WallTime now) const {
     add(parts_->sources[old.source], std::move(position));
   }
   for (const auto& journal : parts_->journals) {
-    if (!journal.cursor.empty())
-      state.journals.push_back({.source = name_of(journal.settings), .cursor = journal.cursor});
+    if (journal.cursor.empty()) continue;
+    state.journals.push_back({.source = name_of(journal.settings), .cursor = journal.cursor, .text = journal.text});
   }
   state.files.insert(state.files.end(), parts_->waiting.begin(), parts_->waiting.end());
   return state;

@@ -66,14 +66,6 @@ void add_programs(std::vector<Preset>& to) {
                            .match = R"((?:^|[\s\[])(?:ERROR|FATAL|SEVERE)(?:[\s\]:]|$))",
                            .unless = std::string(kLowerLevel)},
                           {.name = "java-uncaught", .match = R"((?:^|: )Exception in thread ")"}}});
-  to.push_back({.name = "mediawiki",
-                .about = "MediaWiki's debug log groups: exception.log, error.log, fatal.log, DBQuery.log",
-                .rules = {php_fatal(),
-                          {.name = "mediawiki-exception",
-                           .match = R"(\[[0-9a-zA-Z@_-]{8,36}\] .*(?:Exception|Error) from line \d)",
-                           .must = " from line "},
-                          {.name = "mediawiki-error", .match = R"((?:^|: )\[(?:error|critical|alert|emergency)\])"},
-                          {.name = "mediawiki-query", .match = "Error \\d+: .*Function: |Error \\d+ from "}}});
   to.push_back({.name = "php-fpm",
                 .about = "PHP's error_log and PHP-FPM's log: fatal and parse errors, children that crash",
                 .rules = {php_fatal(),
@@ -91,6 +83,41 @@ void add_programs(std::vector<Preset>& to) {
            "lines with <PRI> (the journal's too): err and graver; without: what kernels and daemons say of crashes",
        .rules = {{.name = "syslog-err", .severity = 3U},
                  {.name = "crash", .match = R"(segfault at |kernel panic|Out of memory: Kill|I/O error, dev )"}}});
+}
+
+/// As MediaWiki's LegacyLogger, its LineFormatter, Monolog's and CeeFormatter write: MWExceptionHandler's "[request id]
+/// URL", three blanks, and the exception's class ("… from line 3 of FILE" until 1.36) or "PHP Warning". Its handler
+/// gives PHP's own warnings and notices the level of an error, and a lower one to those that somebody triggers and to
+/// deprecations.
+void add_mediawiki(std::vector<Preset>& to) {
+  const std::string below = R"((?: |\.)(?:DEBUG|INFO|NOTICE|WARNING): \[)";
+  auto fatal = php_fatal();
+  fatal.match = "PHP (?:Fatal|Parse|Recoverable fatal|Core|Compile) [eE]rror";
+  to.push_back(
+      {.name = "mediawiki",
+       .about =
+           "MediaWiki's logs of exceptions, errors, fatal errors and queries, as its own loggers and Monolog's line "
+           "formatter write them, and JSON behind @cee:",
+       .rules = {fatal,
+                 {.name = "mediawiki-exception",
+                  .match = R"(\[[0-9a-zA-Z@_-]{8,36}\] (?:\[no req\]|\S+)   [A-Z][\w\\]*(?:: | from line \d))",
+                  .unless = below,
+                  .must = "   "},
+                 {.name = "mediawiki-php",
+                  .match = R"(\[[0-9a-zA-Z@_-]{8,36}\] (?:\[no req\]|\S+)   PHP (?:Warning|Notice|Unknown error): )",
+                  .unless = below,
+                  .must = "   PHP "},
+                 {.name = "mediawiki-error",
+                  .match = R"((?:^|: )\[(?:error|critical|alert|emergency)\]|)"
+                           R"(\d\d:\d\d:\d\d (?:\[[^\]]*\] )?(?:[^ :]+ ){3,4}(?:ERROR|CRITICAL|ALERT|EMERGENCY): |)"
+                           R"((?:^|: )\[\d{4}-[^\]]*\] [\w.-]+\.(?:ERROR|CRITICAL|ALERT|EMERGENCY): )",
+                  .unless = "PHP Deprecated: "},
+                 {.name = "mediawiki-query",
+                  .match = R"(Error \d+: .*Function: |Error \d+ from |Error connecting to \S+(?: as user \S+)?: )",
+                  .unless = below},
+                 {.name = "mediawiki-cee",
+                  .match = R"re(@cee: \{.*"level":"(?:ERROR|CRITICAL|ALERT|EMERGENCY)")re",
+                  .must = "@cee: "}}});
 }
 
 /// One JSON object a line.
@@ -119,6 +146,7 @@ std::vector<Preset> all_presets() {
   std::vector<Preset> all;
   add_servers(all);
   add_programs(all);
+  add_mediawiki(all);
   add_json(all);
   std::ranges::sort(all, {}, &Preset::name);
   return all;

@@ -93,8 +93,15 @@ std::vector<SignatureCount> SignatureTable::take() {
 }
 
 const SignatureTable::Known* SignatureTable::find(SignatureId id) const {
+  static const Known kOfAllRules{.id = others(), .rule = {}, .text = std::string(kOthers)};
+  if (id == kOfAllRules.id) return &kOfAllRules;
   const auto found = by_id_.find(id);
   return found == by_id_.end() ? nullptr : &slots_[found->second].known;
+}
+
+SignatureId SignatureTable::others() {
+  static const SignatureId id = id_of_text(kOthers);
+  return id;
 }
 
 SignatureTable::Rule& SignatureTable::rule_of(std::string_view name, SteadyTime now) {

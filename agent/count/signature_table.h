@@ -42,6 +42,8 @@ class SignatureTable {
   std::vector<SignatureCount> take();
   /// nullptr: unknown, or forgotten. Lives until the next add().
   [[nodiscard]] const Known* find(SignatureId id) const;
+  /// Under which messages stand together that are too many to be counted each, whatever their rules; find() knows it.
+  static SignatureId others();
   /// Events that were counted as other messages of their rule, since the beginning.
   [[nodiscard]] std::uint64_t other_events() const { return other_events_; }
 

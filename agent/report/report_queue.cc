@@ -1,7 +1,6 @@
 #include "agent/report/report_queue.h"
 
 #include <algorithm>
-#include <set>
 #include <vector>
 
 #include "protocol/limits.h"
@@ -16,8 +15,8 @@ constexpr std::size_t kReportBytes = limits::kControlFrameBytesMax / 4 * 3;
 constexpr std::size_t kSecondBytes = 48;
 constexpr std::size_t kEntryBytes = 256;
 constexpr std::size_t kSignatureBytes = 18;
-constexpr std::size_t kTextBytes = 48;
-constexpr std::size_t kKnownMax = 4 * limits::kSignaturesKept;
+/// Beside them, for what the messages of all applications say.
+constexpr std::size_t kTextsBytes = limits::kControlFrameBytesMax / 8;
 constexpr std::size_t kSentKept = limits::kReportedSecondsKept.count();
 
 std::int64_t oldest_second(const Counters& counters, std::int64_t since, std::int64_t now) {
@@ -54,7 +53,6 @@ bool fits(const std::vector<ApplicationCounts>& entries) {
     bytes += kEntryBytes + entry.application.size() + entry.rules_hash.size() + entry.gap.size();
     bytes += entry.seconds.size() * kSecondBytes;
     for (const auto& second : entry.seconds) bytes += second.signatures.size() * kSignatureBytes;
-    for (const auto& text : entry.texts) bytes += kTextBytes + text.rule.size() + text.text.size();
   }
   return bytes <= kReportBytes && entries.size() <= limits::kUnpackItemsMax;
 }
@@ -74,38 +72,21 @@ Report ReportQueue::next(const Counters& counters, const std::map<ApplicationNam
       const auto hash = rules_hashes.find(name);
       append_entries(name, hash == rules_hashes.end() ? std::string() : hash->second, *counter, from, until,
                      report.applications);
-      add_texts(name, counter->signatures(), report.applications);
     }
     if (until - from <= 1 || fits(report.applications)) break;
     until = from + (until - from) / 2;
   }
-  for (const auto& entry : report.applications) {
-    for (const auto& text : entry.texts) told_[entry.application].emplace(text.id, sequence_);
+  auto bytes_left = kTextsBytes;
+  for (const auto& [name, counter] : counters) {
+    auto& texts = texts_[name];
+    texts.learn(*counter, safe_until_);
+    const auto last = std::ranges::find(report.applications.rbegin(), report.applications.rend(), name,
+                                        &ApplicationCounts::application);
+    last->texts = texts.tell(sequence_, bytes_left);
   }
   sent_until_[sequence_] = until;
   if (sent_until_.size() > kSentKept) sent_until_.erase(sent_until_.begin());
   return report;
-}
-
-/// The words for the messages of the application's last entry and those before it, where the controller may lack them.
-void ReportQueue::add_texts(const ApplicationName& name, const count::SignatureTable& signatures,
-                            std::vector<ApplicationCounts>& entries) const {
-  const auto known = known_.find(name);
-  std::set<SignatureId> wanted;
-  for (const auto& entry : entries) {
-    if (entry.application != name) continue;
-    for (const auto& second : entry.seconds) {
-      for (const auto& counted : second.signatures) {
-        if (known == known_.end() || !known->second.contains(counted.id)) wanted.insert(counted.id);
-      }
-    }
-  }
-  for (const auto id : wanted) {
-    const auto* message = signatures.find(id);
-    if (message == nullptr) continue;
-    if (entries.back().texts.size() == limits::kSignatureTextsPerReport) return;
-    entries.back().texts.push_back({.id = id, .rule = message->rule, .text = message->text});
-  }
 }
 
 void ReportQueue::acknowledged(const std::string& run, std::uint64_t sequence) {
@@ -114,22 +95,23 @@ void ReportQueue::acknowledged(const std::string& run, std::uint64_t sequence) {
   if (sent == sent_until_.end()) return;
   safe_until_ = std::max(safe_until_, sent->second);
   sent_until_.erase(sent_until_.begin(), std::next(sent));
-  for (auto& [application, told] : told_) {
-    auto& known = known_[application];
-    for (const auto& [id, first] : told) {
-      if (first <= sequence) known.insert(id);
-    }
-    std::erase_if(told, [sequence](const auto& item) { return item.second <= sequence; });
-    // Ids that nobody logs any more must not pile up; what is asked for again is told again.
-    if (known.size() > kKnownMax) known.clear();
-  }
+  for (auto& [application, texts] : texts_) texts.acknowledged(sequence);
 }
 
 void ReportQueue::send_again_since(std::int64_t second) {
   safe_until_ = second;
   sent_until_.clear();
-  told_.clear();
-  known_.clear();
+  for (auto& [application, texts] : texts_) texts.new_session();
+}
+
+std::vector<SignatureText> ReportQueue::untold(const ApplicationName& name, const count::ErrorCounter& counter) {
+  auto& texts = texts_[name];
+  texts.learn(counter, safe_until_);
+  return texts.untold();
+}
+
+void ReportQueue::restore_untold(const ApplicationName& name, std::vector<SignatureText> texts) {
+  texts_[name].restore(std::move(texts));
 }
 
 }  // namespace serin::report

@@ -2,11 +2,12 @@
 
 #include <cstdint>
 #include <map>
-#include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "agent/count/error_counter.h"
+#include "agent/report/message_texts.h"
 #include "protocol/messages.h"
 
 namespace serin::report {
@@ -15,7 +16,8 @@ namespace serin::report {
 /// report holds the finished seconds that the controller has not acknowledged yet, the oldest first when they do not
 /// all fit into one message. Seconds of one application that differ in what was not seen stand in entries of their own,
 /// so that a gap taints its own seconds only. Every application has at least one entry; its last one has the totals,
-/// and says what the messages are whose texts were not acknowledged in this session. Pure; single-threaded.
+/// and says what the messages are whose texts were not acknowledged in this session (MessageTexts). Pure;
+/// single-threaded.
 class ReportQueue {
  public:
   /// `sequence`: no report of this run has had a greater number.
@@ -30,6 +32,12 @@ class ReportQueue {
   /// A new session wants all seconds since this one again (0: all that are kept).
   void send_again_since(std::int64_t second);
 
+  /// What the controller may lack of an application's messages, those counted just now among them: to be written down
+  /// with the seconds that are not acknowledged.
+  std::vector<SignatureText> untold(const ApplicationName& name, const count::ErrorCounter& counter);
+  /// Of another process.
+  void restore_untold(const ApplicationName& name, std::vector<SignatureText> texts);
+
   [[nodiscard]] const std::string& run() const { return run_; }
   /// Of the newest report.
   [[nodiscard]] std::uint64_t sequence() const { return sequence_; }
@@ -37,15 +45,11 @@ class ReportQueue {
   [[nodiscard]] std::int64_t safe_until() const { return safe_until_; }
 
  private:
-  void add_texts(const ApplicationName& name, const count::SignatureTable& signatures,
-                 std::vector<ApplicationCounts>& entries) const;
-
   std::string run_;
   std::uint64_t sequence_ = 0;
-  std::int64_t safe_until_ = 0;                                           ///< seconds before this are acknowledged
-  std::map<std::uint64_t, std::int64_t> sent_until_;                      ///< report -> the second after its last one
-  std::map<ApplicationName, std::map<SignatureId, std::uint64_t>> told_;  ///< texts -> the first report that had them
-  std::map<ApplicationName, std::set<SignatureId>> known_;                ///< texts that the controller has
+  std::int64_t safe_until_ = 0;                       ///< seconds before this are acknowledged
+  std::map<std::uint64_t, std::int64_t> sent_until_;  ///< report -> the second after its last one
+  std::map<ApplicationName, MessageTexts> texts_;
 };
 
 }  // namespace serin::report

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace serin::judge {
 
@@ -42,6 +43,12 @@ SequentialSettings of_one_message(SequentialSettings settings) {
   return settings;
 }
 
+void take_out(std::map<std::size_t, std::uint64_t>& by_host, std::size_t host, std::uint64_t count) {
+  auto& left = by_host[host];
+  left -= count;
+  if (left == 0) by_host.erase(host);
+}
+
 /// As if settle lasted until what a restart logs is over.
 SequentialSettings after_tail(SequentialSettings settings) {
   const auto left = std::max(settings.horizon - settings.settle, std::chrono::seconds{0});
@@ -63,28 +70,58 @@ bool SignatureJudge::is_pending(const Candidate& candidate) {
   return candidate.early && !candidate.fails && candidate.counts.evidence_seconds() < kDecisionSeconds;
 }
 
+bool SignatureJudge::is_full() const {
+  return known_.size() > kSignaturesKnown || of_canaries_.size() > kSignaturesKnown;
+}
+
+bool SignatureJudge::is_by(const SignatureCount& at, Role role) const {
+  return at.host < silent_.hosts.size() && silent_.hosts[at.host].role == role && at.count > 0;
+}
+
+SignatureJudge::Candidate SignatureJudge::new_candidate() {
+  const bool early = seconds_ < tail_end_;
+  Candidate made{.counts = early ? late_silence_ : silence_, .by_canary = {}};
+  made.early = early;
+  ++tried_;
+  return made;
+}
+
 /// Controls first: what one shows in the same second is not new.
 void SignatureJudge::learn(std::span<const SignatureCount> signatures) {
-  const auto by = [&](const SignatureCount& at, Role role) {
-    return at.host < silent_.hosts.size() && silent_.hosts[at.host].role == role && at.count > 0;
-  };
   for (const SignatureCount& at : signatures) {
-    if (!by(at, Role::control)) continue;
+    if (!is_by(at, Role::control)) continue;
     candidates_.erase(at.id);
-    known_.insert(at.id);
+    if (const auto other = others_.find(at.id); other != others_.end()) {
+      for (const auto& [host, count] : other->second) take_out(together_->by_canary, host, count);
+      others_.erase(other);
+    }
+    if (!is_full()) known_.insert(at.id);
   }
   for (const SignatureCount& at : signatures) {
-    if (!by(at, Role::canary) || known_.contains(at.id) || history_.contains(at.id)) continue;
-    auto found = candidates_.find(at.id);
-    if (found == candidates_.end()) {
-      if (candidates_.size() == kSignaturesJudged || known_.size() > kSignaturesKnown) continue;
-      const bool early = seconds_ < tail_end_;
-      found = candidates_.emplace(at.id, Candidate{.counts = early ? late_silence_ : silence_, .by_canary = {}}).first;
-      found->second.early = early;
-      ++tried_;
-    }
-    found->second.by_canary[at.host] += at.count;
+    if (is_by(at, Role::canary) && !known_.contains(at.id) && !history_.contains(at.id)) learn_canary(at);
   }
+}
+
+void SignatureJudge::learn_canary(const SignatureCount& at) {
+  if (const auto known = candidates_.find(at.id); known != candidates_.end()) {
+    known->second.by_canary[at.host] += at.count;
+    return;
+  }
+  if (is_full()) return;
+  of_canaries_.insert(at.id);
+  if (candidates_.size() < kSignaturesJudged && !others_.contains(at.id)) {
+    candidates_.emplace(at.id, new_candidate()).first->second.by_canary[at.host] += at.count;
+    return;
+  }
+  if (!together_) together_ = new_candidate();
+  together_->by_canary[at.host] += at.count;
+  others_[at.id][at.host] += at.count;
+}
+
+/// Errors of this message that are judged with the others; those of either side that the other side shows are not.
+std::uint64_t SignatureJudge::beyond(const SignatureCount& at) const {
+  if (is_by(at, Role::canary)) return others_.contains(at.id) ? at.count : 0;
+  return is_by(at, Role::control) && !history_.contains(at.id) && !of_canaries_.contains(at.id) ? at.count : 0;
 }
 
 void SignatureJudge::judge(Candidate& candidate, std::span<const Counts> counts) const {
@@ -110,23 +147,40 @@ void SignatureJudge::add_second(std::span<const Counts> second, std::span<const 
     }
     judge(candidate, counts);
   }
+  // Which of very many are new is not known any more.
+  if (together_ && !is_full()) {
+    std::vector<Counts> counts = quiet;
+    for (const SignatureCount& at : signatures) {
+      if (at.host < counts.size()) counts[at.host].errors += beyond(at);
+    }
+    judge(*together_, counts);
+  }
   silence_.add_second(quiet);
   late_silence_.add_second(quiet);
   ++seconds_;
 }
 
+NewSignature SignatureJudge::described(std::string id, const Candidate& candidate) {
+  NewSignature signature{.id = std::move(id),
+                         .sample = {},
+                         .count = 0,
+                         .hosts = static_cast<std::uint32_t>(candidate.by_canary.size()),
+                         .fails = candidate.fails,
+                         .pending = is_pending(candidate)};
+  for (const auto& [host, count] : candidate.by_canary) signature.count += count;
+  return signature;
+}
+
 std::vector<NewSignature> SignatureJudge::found() const {
   std::vector<NewSignature> found;
   for (const auto& [id, candidate] : candidates_) {
-    if (candidate.by_canary.size() < kCanariesMin) continue;
-    NewSignature signature{.id = id,
-                           .sample = {},
-                           .count = 0,
-                           .hosts = static_cast<std::uint32_t>(candidate.by_canary.size()),
-                           .fails = candidate.fails,
-                           .pending = is_pending(candidate)};
-    for (const auto& [host, count] : candidate.by_canary) signature.count += count;
-    found.push_back(std::move(signature));
+    if (candidate.by_canary.size() >= kCanariesMin) found.push_back(described(id, candidate));
+  }
+  if (!others_.empty() || is_full()) {
+    found.push_back(
+        described(std::string(kOtherSignatures), together_.value_or(Candidate{.counts = silence_, .by_canary = {}})));
+    found.back().together = static_cast<std::uint32_t>(others_.size());
+    if (is_full()) found.back().sample = "too many different messages: new ones are not told apart any more";
   }
   std::stable_sort(found.begin(), found.end(), [](const NewSignature& a, const NewSignature& b) {
     return a.fails != b.fails ? a.fails : a.count > b.count;
@@ -135,7 +189,8 @@ std::vector<NewSignature> SignatureJudge::found() const {
 }
 
 bool SignatureJudge::fails() const {
-  return std::any_of(candidates_.begin(), candidates_.end(), [](const auto& at) { return at.second.fails; });
+  return (together_ && together_->fails) ||
+         std::any_of(candidates_.begin(), candidates_.end(), [](const auto& at) { return at.second.fails; });
 }
 
 }  // namespace serin::judge

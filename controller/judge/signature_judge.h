@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -12,8 +13,8 @@
 
 namespace serin::judge {
 
-inline constexpr std::size_t kSignaturesJudged = 64;     ///< at once; more are named by nobody
-inline constexpr std::size_t kSignaturesKnown = 20'000;  ///< that controls showed; beyond it nothing new is judged
+inline constexpr std::size_t kSignaturesJudged = 64;     ///< one by one; what is beyond is judged as one
+inline constexpr std::size_t kSignaturesKnown = 20'000;  ///< of each side; beyond it nothing else is judged as new
 inline constexpr std::size_t kSignatureSeconds = 3;      ///< in which a message must be seen before it fails
 /// After settle: what is first seen until then may end with the restart.
 inline constexpr std::chrono::seconds kRestartTail{20};
@@ -28,6 +29,10 @@ inline constexpr double kSignatureExcess = 0.005;   ///< errors per second and c
 /// short horizon: half of what is left after settle) is judged by what it does from then on, and is pending until
 /// kDecisionSeconds later. One that any control shows is
 /// not new, for good. O(kSignaturesJudged x hosts); deterministic; never fails.
+///
+/// More than kSignaturesJudged at once: the errors of all others are judged as one, `kOtherSignatures`, against what
+/// controls log of messages that are new too and that no canary shows: where each host has messages of its own, both
+/// sides have as many. How many there are is told in any case, and so is when they are too many to be told apart.
 class SignatureJudge {
  public:
   /// `weights`: of the deployment's baseline: its hosts and their trusted seconds. `history`: ids of 30 days.
@@ -52,7 +57,13 @@ class SignatureJudge {
     bool fails = false;
   };
   [[nodiscard]] static bool is_pending(const Candidate& candidate);
+  [[nodiscard]] static NewSignature described(std::string id, const Candidate& candidate);
+  [[nodiscard]] bool is_full() const;  ///< what comes from now on is not told apart
+  [[nodiscard]] bool is_by(const SignatureCount& at, Role role) const;
+  [[nodiscard]] Candidate new_candidate();
   void learn(std::span<const SignatureCount> signatures);
+  void learn_canary(const SignatureCount& at);
+  [[nodiscard]] std::uint64_t beyond(const SignatureCount& at) const;
   void judge(Candidate& candidate, std::span<const Counts> counts) const;
 
   SequentialSettings settings_;
@@ -64,6 +75,10 @@ class SignatureJudge {
   std::size_t tail_end_ = 0;     ///< second after the deploy
   std::size_t seconds_ = 0;
   std::map<std::string, Candidate> candidates_;
+  std::set<std::string> of_canaries_;  ///< all that are new and that canaries showed
+  /// Of these, such as found no place among the candidates, with their counts by canary.
+  std::map<std::string, std::map<std::size_t, std::uint64_t>> others_;
+  std::optional<Candidate> together_;  ///< what others_ come to
   std::size_t tried_ = 0;
 };
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "controller/judge/counts.h"
@@ -37,14 +38,17 @@ struct SetAside {
   friend bool operator==(const SetAside&, const SetAside&) = default;
 };
 
-/// An error message that is new with the release.
+inline constexpr std::string_view kOtherSignatures = "others";  ///< NewSignature::id
+
+/// An error message that is new with the release, or all those together that are too many to be looked at one by one.
 struct NewSignature {
   std::string id;
-  std::string sample;       ///< of the message; empty: unknown
-  std::uint64_t count = 0;  ///< on all canaries
-  std::uint32_t hosts = 0;  ///< canaries that logged it
-  bool fails = false;       ///< it alone is enough for a fail
-  bool pending = false;     ///< it may end with the restart: too early to pass; not stored
+  std::string sample;          ///< of the message; empty: unknown. Of the others: why there may be more
+  std::uint64_t count = 0;     ///< on all canaries
+  std::uint32_t hosts = 0;     ///< canaries that logged it
+  bool fails = false;          ///< it alone is enough for a fail
+  bool pending = false;        ///< it may end with the restart: too early to pass; not stored
+  std::uint32_t together = 0;  ///< of the others: so many are beyond those that are looked at one by one
   friend bool operator==(const NewSignature&, const NewSignature&) = default;
 };
 

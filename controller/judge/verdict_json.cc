@@ -26,7 +26,8 @@ Json numbers_json(const SequentialNumbers& numbers, const std::function<std::str
                           {"sample", as_text(signature.sample)},
                           {"count", signature.count},
                           {"hosts", signature.hosts},
-                          {"fails", signature.fails}});
+                          {"fails", signature.fails},
+                          {"together", signature.together}});
   }
   return {{"times", numbers.ratio},
           {"times_low", numbers.ratio_low},

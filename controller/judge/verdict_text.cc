@@ -145,14 +145,25 @@ std::string signatures_text(const std::vector<NewSignature>& signatures) {
   std::stable_sort(sorted.begin(), sorted.end(), [](const NewSignature& a, const NewSignature& b) {
     return a.fails != b.fails ? a.fails : a.count > b.count;
   });
+  const auto where = [](const NewSignature& at) {
+    return fmt::format("({} on {} canar{})", at.count, at.hosts, at.hosts == 1 ? "y" : "ies");
+  };
   std::string text;
-  for (std::size_t i = 0; i < std::min(sorted.size(), kSignaturesShown); ++i) {
-    const NewSignature& at = sorted[i];
-    text += fmt::format("{}{} ({} on {} canar{})", i == 0 ? "; top new messages: " : ", ",
-                        printable(at.sample.empty() ? at.id : at.sample, kSampleBytesShown), at.count, at.hosts,
-                        at.hosts == 1 ? "y" : "ies");
+  std::string together;
+  std::size_t shown = 0;
+  for (const NewSignature& at : sorted) {
+    if (at.id == kOtherSignatures) {
+      if (at.together != 0) {
+        together = fmt::format("; {} new messages more than are looked at one by one {}", at.together, where(at));
+      }
+      if (!at.sample.empty()) together += "; " + at.sample;
+    } else if (shown < kSignaturesShown) {
+      text += fmt::format("{}{} {}", shown == 0 ? "; top new messages: " : ", ",
+                          printable(at.sample.empty() ? at.id : at.sample, kSampleBytesShown), where(at));
+      ++shown;
+    }
   }
-  return text;
+  return text + together;
 }
 
 SequentialNumbers numbers_of(const HostWeights& weights, const PostCounts& counts, const RuleState& state) {

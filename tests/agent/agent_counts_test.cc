@@ -1,6 +1,9 @@
 // What was counted is written down before it is reported, and goes on in another process.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <set>
+
 #include "agent/agent_core.h"
 
 namespace serin::agent {
@@ -123,6 +126,67 @@ TEST(AgentCounts, of_another_process_go_on_in_its_run) {
   EXPECT_EQ(Counting::reported(report)->run, "instance");
   EXPECT_GT(Counting::reported(report)->sequence, saved->sequence);
   EXPECT_EQ(after.core.counter("shop").totals().errors, 12U);
+}
+
+bool dials(const Effects& effects) {
+  return std::ranges::any_of(effects, [](const Effect& effect) { return std::holds_alternative<Dial>(effect); });
+}
+
+TEST(AgentCounts, of_ten_minutes_without_a_controller_are_all_there_when_it_is_back_and_take_no_more_room) {
+  Counting agent;
+  std::size_t largest_early = 0, largest_late = 0;
+  for (int i = 0; i < 600; ++i) {
+    // Of two minutes each second is kept, with its messages.
+    agent.core.counter("shop").signatures().add("php", std::string(1 + static_cast<std::size_t>(i % 40), 'x'),
+                                                agent.now.steady);
+    const auto effects = agent.second(1);
+    const auto bytes = count::encode_checkpoint(*Counting::saved(effects)).size();
+    auto& largest = i < 300 ? largest_early : largest_late;
+    largest = std::max(largest, bytes);
+  }
+  EXPECT_LE(largest_late, largest_early + 200);
+  for (int i = 0; i < 300 && !dials(agent.second(0)); ++i) {
+  }
+  agent.connect();
+  const auto effects = agent.second(0);
+  const auto* report = Counting::reported(effects);
+  ASSERT_NE(report, nullptr);
+  EXPECT_EQ(report->applications.back().totals.errors, 600U);
+  EXPECT_EQ(report->applications.back().texts.size(), 40U);
+  std::size_t seconds = 0;
+  for (const auto& entry : report->applications) seconds += entry.seconds.size();
+  EXPECT_EQ(seconds, 120U);
+}
+
+TEST(AgentCounts, of_a_new_message_are_reported_with_its_words_in_the_next_second) {
+  Counting agent;
+  agent.connect();
+  agent.second(0);
+  agent.core.counter("shop").signatures().add("php", "a class that nobody knew", agent.now.steady);
+  const auto effects = agent.second(1);
+  const auto& entry = Counting::reported(effects)->applications.back();
+  ASSERT_EQ(entry.texts.size(), 1U);
+  EXPECT_EQ(entry.texts[0].text, "a class that nobody knew");
+  EXPECT_EQ(entry.seconds.back().signatures, (std::vector<SignatureCount>{{.id = entry.texts[0].id, .count = 1}}));
+}
+
+TEST(AgentCounts, of_another_process_are_told_with_their_words) {
+  Counting before;
+  before.connect();
+  before.core.counter("shop").signatures().add("php", "disk is gone", before.now.steady);
+  before.second(1);
+  before.core.counter("shop").signatures().add("php", "cart is empty", before.now.steady);
+  before.core.counter("shop").add({.lines = 1, .errors = 1}, count::Written::lately);
+  const auto effects = before.core.on_stop(before.now);
+  const auto* saved = Counting::saved(effects);
+  Counting after(count::resume(*count::decode_checkpoint(count::encode_checkpoint(*saved)),
+                               {{"shop", hash_of_rules(Counting::settings().applications.at("shop"))}}, "boot", "other",
+                               before.now));
+  after.connect();
+  const auto report = after.second(0);
+  std::set<std::string> words;
+  for (const auto& text : Counting::reported(report)->applications.back().texts) words.insert(text.text);
+  EXPECT_EQ(words, (std::set<std::string>{"cart is empty", "disk is gone"}));
 }
 
 }  // namespace

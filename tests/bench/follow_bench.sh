@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # What counting costs beside the application: an agent without a controller follows a log that gets 10,000 lines/s, one
-# write each, beside Debian's mtail on the same file with the same ten rules; then 100 idle files; then a line of 100 MB
-# and a hole of 1 GB. Prints what each used and the ratio; asserts nothing about time. What each counted stands beside what was written.
+# write each, beside Debian's mtail on the same file with the same ten rules; then a line of 100 MB and a hole of 1 GB;
+# a burst of 200,000 lines/s for 5 s; 40 MB at once; 100 and 1,000 idle files. Prints what each used (CPU time, on which
+# other work on the machine has little effect) and the ratio; asserts nothing about time. What each counted stands beside
+# what was written.
 #
 #   SERIN_BIN=build/release/bin tests/bench/follow_bench.sh [SECONDS]      default: 20
 set -euo pipefail
@@ -53,8 +55,8 @@ make_agent() {
   kill -0 "$AGENT_PID" || { cat "$dir/agent.log" && exit 1; }
 }
 
-# What its record says of all lines and errors.
-agent_counts() { python3 "$(dirname "$0")/../support/recorded_totals.py" "$1/state"; }
+# What its record says of all lines and errors, or of what is named.
+agent_counts() { python3 "$(dirname "$0")/../support/recorded_totals.py" "$1/state" "${@:2}"; }
 
 # --- 10,000 lines/s
 log=$work/app.log
@@ -114,14 +116,75 @@ echo "after a line of 100 MB and a hole of 1 GB, two lines and errors more:"
 echo "  serin-agent   RssAnon $(anon_mb "$agent") MB, counted $(agent_counts "$work/busy")"
 kill "$agent"
 
-# --- 100 idle files
-mkdir "$work/idle"
-for i in {1..100}; do echo "an old line" >"$work/idle/$i.log"; done
-make_agent "$work/quiet" "$work/idle/*.log"
+# --- 200,000 lines/s, in writes of 64 KiB as a log with a buffer has them
+log=$work/burst.log
+: >"$log"
+make_agent "$work/burst" "$log"
 agent=$AGENT_PID
-sleep 12 # a file that was opened just now may be one that is being written
 before=$(cpu_us "$agent")
-sleep "$((2 * seconds))"
+truth=$(python3 - "$log" "$agent" <<'EOF'
+import os, sys, time
+fd = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND)
+seconds, rate, errors, lines, peak, data = 5, 200_000, 0, 0, 0, bytearray()
+start = time.monotonic()
+while lines < seconds * rate:
+    for _ in range(rate // 100):
+        error = lines % 200 == 7
+        errors += error
+        text = "PHP Fatal error:  Uncaught TypeError: cannot work" if error else 'GET /w/index.php?title=Main_Page HTTP/1.1" 200'
+        data += f"2026-11-26 12:34:56.{lines % 1000:03} host{lines % 7} app[{lines}]: {text}\n".encode()
+        lines += 1
+        if len(data) >= 65536:
+            os.write(fd, data)
+            data.clear()
+    with open(f"/proc/{sys.argv[2]}/status") as status:
+        peak = max(peak, int(status.read().split("RssAnon:")[1].split()[0]))
+    ahead = lines / rate - (time.monotonic() - start)
+    if ahead > 0:
+        time.sleep(ahead)
+os.write(fd, data)
+print(lines, errors, f"{time.monotonic() - start:.1f}", f"{peak / 1000:.1f}")
+EOF
+)
+read -r lines errors took peak <<<"$truth"
+sleep 3
 used=$(($(cpu_us "$agent") - before))
-echo "100 idle files for $((2 * seconds)) s:"
-echo "  serin-agent   $(percent "$used" "$((2 * seconds))") % of a core, RssAnon $(anon_mb "$agent") MB"
+echo "$lines lines in $took s, $errors of them errors:"
+echo "  serin-agent   $(percent "$used" "$took") % of a core, RssAnon at most $peak MB, counted $(agent_counts "$work/burst"), late $(agent_counts "$work/burst" late_lines), skipped $(agent_counts "$work/burst" skipped_bytes) bytes"
+kill "$agent"
+
+# --- a backlog: 40 MB at once, more than is read late; what was skipped is said
+make_agent "$work/behind" "$log.2"
+agent=$AGENT_PID
+before=$(cpu_us "$agent")
+head -c 40000000 "$log" >"$work/part"
+cat "$work/part" >"$log.2"
+echo "ERROR behind all of it" >>"$log.2"
+sleep 4
+used=$(($(cpu_us "$agent") - before))
+echo "40 MB at once, $(wc -l <"$log.2") lines:"
+echo "  serin-agent   $((used / 1000)) ms of CPU, RssAnon $(anon_mb "$agent") MB, counted $(agent_counts "$work/behind") and skipped $(agent_counts "$work/behind" skipped_bytes) bytes"
+kill "$agent"
+
+# --- idle files
+for files in 100 1000; do
+  # At most 256 files fit one pattern.
+  sources=()
+  for ((i = 0; i < files; ++i)); do
+    folder=$work/idle$files/$((i / 200))
+    if ((i % 200 == 0)); then
+      mkdir -p "$folder"
+      sources+=("$folder/*.log")
+    fi
+    echo "an old line" >"$folder/$i.log"
+  done
+  make_agent "$work/quiet$files" "${sources[@]}"
+  agent=$AGENT_PID
+  sleep 12 # a file that was opened just now may be one that is being written
+  before=$(cpu_us "$agent")
+  sleep "$((2 * seconds))"
+  used=$(($(cpu_us "$agent") - before))
+  echo "$files idle files for $((2 * seconds)) s:"
+  echo "  serin-agent   $(percent "$used" "$((2 * seconds))") % of a core, RssAnon $(anon_mb "$agent") MB"
+  kill "$agent"
+done

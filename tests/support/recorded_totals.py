@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Lines and errors of the first application, as an agent's record has them (agent/count/README.md): STATE_DIR."""
+"""Totals of the first application, as an agent's record has them (agent/count/README.md): STATE_DIR [NAME...]; by default
+lines and errors."""
 import glob
 import hashlib
 import sys
@@ -33,4 +34,4 @@ def totals(record):
 
 
 counted = totals(newest_record(sys.argv[1]))
-print(counted["lines"], counted["errors"])
+print(*(counted[name] for name in sys.argv[2:] or ["lines", "errors"]))

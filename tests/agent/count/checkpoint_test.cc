@@ -31,17 +31,21 @@ Checkpoint sample() {
                             .seconds = {{.second = 98, .errors = 3, .lines = 60, .signatures = {{1, 2}}},
                                         {.second = 99, .errors = 1, .lines = 28}},
                             .gaps = {{98, "a.log was read 3 s late"}}};
-  return {.run = "run-1",
-          .sequence = 70,
-          .boot_id = "boot-1",
-          .clock_ms = 99'500,
-          .wall_ms = 1'700'000'000'000,
-          .at_stop = false,
-          .applications = {{.application = "shop",
-                            .rules_hash = "rules",
-                            .counts = counts,
-                            .acknowledged = {.errors = 4, .lines = 80},
-                            .logs = {.sources = {"/var/log/*.log"}, .files = {position}}}}};
+  return {
+      .run = "run-1",
+      .sequence = 70,
+      .boot_id = "boot-1",
+      .clock_ms = 99'500,
+      .wall_ms = 1'700'000'000'000,
+      .at_stop = false,
+      .applications = {{.application = "shop",
+                        .rules_hash = "rules",
+                        .counts = counts,
+                        .acknowledged = {.errors = 4, .lines = 80},
+                        .untold = {{.id = 1, .rule = "php", .text = std::string("disk\0\xFF", 6)}},
+                        .logs = {.sources = {"/var/log/*.log"},
+                                 .files = {position},
+                                 .journals = {{.source = "journal of a.service", .cursor = "s=1", .text = "-\xFF"}}}}}};
 }
 
 const Now kLater{SteadyTime{102s}, WallTime{1'700'000'002'500ms}};
@@ -97,6 +101,7 @@ TEST(Resume, within_one_boot_the_run_goes_on_with_greater_numbers) {
   counts.gaps.push_back({99, "the agent was started again"});
   EXPECT_EQ(resumed.applications.at("shop").counts, counts);
   EXPECT_EQ(resumed.applications.at("shop").acknowledged, sample().applications[0].acknowledged);
+  EXPECT_EQ(resumed.applications.at("shop").untold, sample().applications[0].untold);
 }
 
 TEST(Resume, after_a_reboot_a_new_run_begins_with_what_was_not_acknowledged) {

@@ -48,6 +48,7 @@ class CountedLogsTest : public LogTest {
                                              .rules_hash = rules_hash_,
                                              .counts = counter_.state(0),
                                              .acknowledged = {},
+                                             .untold = {},
                                              .logs = {}}}}));
   }
   /// How often something was written down.

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
+
+#include "protocol/limits.h"
 
 namespace serin::count {
 namespace {
@@ -83,6 +86,35 @@ TEST(ErrorCounter, counts_nothing_before_it_knows_the_time_and_never_wraps) {
   counter.advance(at(2));
   EXPECT_EQ(counter.seconds_since(0), (Seconds{{1, 2, std::numeric_limits<std::uint32_t>::max()}}));
   EXPECT_EQ(counter.gaps_since(0), "");
+}
+
+TEST(ErrorCounter, counts_a_seconds_rarest_messages_as_one_where_there_are_too_many) {
+  ErrorCounter counter;
+  counter.advance(at(100));
+  constexpr std::size_t kMessages = 3 * limits::kSignaturesPerSecond;
+  for (int turn = 0; turn < 4; ++turn) {
+    for (std::size_t i = 0; i < kMessages; ++i) {
+      const std::string text(1 + i, 'x');
+      for (std::size_t times = 0; times <= i; ++times) {
+        counter.signatures().add("rule-" + std::to_string(i / 40), text, at(100));
+      }
+    }
+    counter.add({.errors = kMessages * (kMessages + 1) / 2}, Written::lately);
+  }
+  counter.advance(at(101));
+  const auto second = counter.seconds_since(100).at(0);
+  ASSERT_EQ(second.signatures.size(), limits::kSignaturesPerSecond);
+  std::uint64_t sum = 0;
+  std::uint32_t others = 0;
+  for (const auto& counted : second.signatures) {
+    sum += counted.count;
+    if (counted.id == SignatureTable::others()) others = counted.count;
+  }
+  EXPECT_EQ(sum, second.errors);
+  constexpr std::uint32_t kRare = kMessages - limits::kSignaturesPerSecond + 1;
+  EXPECT_EQ(others, 4 * kRare * (kRare + 1) / 2);
+  EXPECT_EQ(counter.signatures().find(SignatureTable::others())->text, "(other messages)");
+  EXPECT_TRUE(std::ranges::is_sorted(second.signatures, {}, &SignatureCount::id));
 }
 
 TEST(ErrorCounter, a_gap_belongs_to_its_second_and_is_told_when_that_is_over) {

@@ -4,6 +4,7 @@
 
 #include <chrono>
 
+#include "agent/count/truncation_mark_file.h"
 #include "protocol/limits.h"
 #include "tests/agent/count/log_fixture.h"
 
@@ -37,6 +38,82 @@ TEST_F(TruncationTest, grown_beyond_the_old_end_with_the_same_beginning_shows_at
   turn(follower);
   EXPECT_EQ(counted(), (Counts{102, 101}));
   EXPECT_NE(gaps().find("was truncated"), std::string::npos);
+}
+
+// Lines without a time: head, anchor and size say nothing.
+TEST_F(TruncationTest, grown_to_the_very_same_bytes_shows_all_the_same) {
+  const LogWriter writer(path("a.log"));
+  writer.write("ERROR disk is gone\n");
+  auto follower = follow({"a.log"});
+  turn(follower);
+  writer.write("ERROR disk is gone\n");
+  turn(follower);
+  EXPECT_EQ(counted(), (Counts{1, 1}));
+  std::uint64_t truth = 1;
+  for (std::uint64_t round = 2; round < 20; ++round) {
+    writer.truncate();
+    for (std::uint64_t i = 0; i < round; ++i, ++truth) writer.write("ERROR disk is gone\n");
+    turn(follower);
+    ASSERT_EQ(counted(), (Counts{truth, truth})) << round;
+  }
+  EXPECT_NE(gaps().find("was truncated"), std::string::npos);
+}
+
+TEST_F(TruncationTest, emptied_by_opening_it_and_grown_to_the_same_bytes_shows_too) {
+  const std::string line = std::string(5'000, '-') + " ERROR\n";
+  write("a.log", line);
+  auto follower = follow({"a.log"});
+  turn(follower);
+  write("a.log", line);
+  turn(follower);
+  const posix::UniqueFd emptied(::open(path("a.log").c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC));
+  write("a.log", line + line + line);
+  turn(follower);
+  EXPECT_EQ(counted(), (Counts{4, 4}));
+}
+
+TEST_F(TruncationTest, of_more_files_than_are_marked_shows_where_the_bytes_differ) {
+  std::vector<std::string> names;
+  for (int i = 0; i < 80; ++i) names.push_back(fmt::format("{}.log", i));
+  for (const auto& name : names) write(name, "an old line\n");
+  auto follower = follow(names);
+  turn(follower);
+  for (const auto& name : names) write(name, "ERROR 1\n");
+  turn(follower);
+  for (const auto& name : names) {
+    const LogWriter writer(path(name));
+    writer.truncate();
+    writer.write("another line\nERROR 2\n");
+  }
+  turn(follower);
+  EXPECT_EQ(counted(), (Counts{240, 160}));
+}
+
+TEST(TruncationMark, is_gone_by_a_truncation_to_nothing_and_by_nothing_else) {
+  for (const char* folder : {"/dev/shm", "/var/tmp"}) {
+    std::string name = std::string(folder) + "/serin-mark-XXXXXX";
+    const posix::UniqueFd fd(::mkostemp(name.data(), O_APPEND | O_CLOEXEC));
+    ASSERT_TRUE(fd) << name;
+    TruncationMark mark;
+    EXPECT_FALSE(mark.place(fd.get())) << "an empty file has no page";
+    EXPECT_FALSE(mark.is_gone());
+    const std::string page(4'096, 'x');
+    ASSERT_EQ(::write(fd.get(), page.data(), page.size()), 4'096);
+    ASSERT_TRUE(mark.place(fd.get()));
+    EXPECT_FALSE(mark.is_gone());
+    ASSERT_EQ(::write(fd.get(), page.data(), page.size()), 4'096);
+    ASSERT_EQ(::fdatasync(fd.get()), 0);
+    ASSERT_EQ(::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_DONTNEED), 0);
+    EXPECT_FALSE(mark.is_gone()) << "pages that are dropped from the cache are no truncation";
+    ASSERT_EQ(::ftruncate(fd.get(), 0), 0);
+    EXPECT_TRUE(mark.is_gone());
+    ASSERT_EQ(::write(fd.get(), page.data(), page.size()), 4'096);
+    EXPECT_TRUE(mark.is_gone()) << folder;
+    ASSERT_TRUE(mark.place(fd.get()));
+    EXPECT_FALSE(mark.is_gone());
+    EXPECT_EQ(::unlink(name.c_str()), 0);
+    EXPECT_FALSE(mark.is_gone());
+  }
 }
 
 TEST_F(TruncationTest, again_and_again_counts_what_was_there_at_each_look) {

@@ -60,6 +60,40 @@ TEST_F(JournalTest, goes_on_behind_its_cursor_exactly) {
   EXPECT_EQ(gaps(), "");
 }
 
+// Python's logging writes each line of a traceback as an entry of its own.
+TEST_F(JournalTest, an_event_of_several_entries_is_one_over_a_restart) {
+  application_.rules = {{.name = "traceback", .match = "Traceback|Error: ", .unless = ""}};
+  const std::vector<std::string> entries = {
+      "Traceback (most recent call last):", "  File \"/srv/shop.py\", line 3, in pay", "    take(card)",
+      "shop.PaymentError: refused"};
+  for (std::size_t before = 1; before < entries.size(); ++before) {
+    write(entry("begin"));
+    const auto errors = counter_.totals().errors;
+    agent::ApplicationSettings application = application_;
+    application.sources = {source_};
+    LogFollower first(application);
+    first.read(now_, counter_);
+    std::string written;
+    for (std::size_t i = 0; i < before; ++i) written += entry(entries[i]);
+    write(written);
+    while (first.read(now_, counter_)) continue;
+    LogFollower second(application);
+    second.restore({.state = first.state(posix::wall_time()), .same_boot = true, .saved = {now_, posix::wall_time()}},
+                   posix::wall_time());
+    written.clear();
+    for (std::size_t i = before; i < entries.size(); ++i) written += entry(entries[i]);
+    write(written);
+    while (second.read(now_, counter_)) continue;
+    EXPECT_EQ(counter_.totals().errors, errors + 1) << before;
+    now_ += 2s;
+    counter_.advance(now_);
+    second.read(now_, counter_);
+    second.read(now_, counter_);
+  }
+  EXPECT_EQ(counter_.signatures().find(counter_.messages_since(0).at(0))->text.find("shop.PaymentError: refused"), 0U)
+      << counter_.signatures().find(counter_.messages_since(0).at(0))->text;
+}
+
 TEST_F(JournalTest, goes_on_behind_its_cursor_after_a_reboot) {
   write(entry("before") + entry("before"));
   auto follower = open();

@@ -68,6 +68,39 @@ TEST_F(LogFollowerTest, matches_a_long_line_on_its_beginning_and_counts_it_once)
   EXPECT_EQ(gaps().find("skipped"), std::string::npos);
 }
 
+/// Of this process, without what files take.
+std::size_t anonymous_kb() {
+  std::ifstream status("/proc/self/status");
+  std::string word;
+  std::size_t kb = 0;
+  while (status >> word) {
+    if (word == "RssAnon:") status >> kb;
+  }
+  return kb;
+}
+
+TEST_F(LogFollowerTest, a_line_of_a_hundred_megabytes_is_one_and_takes_no_memory) {
+  const LogWriter writer(path("a.log"));
+  auto follower = follow({"a.log"});
+  turn(follower);
+  const std::string piece(1U << 20U, 'x');
+  for (const auto* first : {"ERROR ", "fine "}) {
+    writer.write(first);
+    writer.write(piece);
+    turn(follower);
+    const auto before = anonymous_kb();
+    for (int i = 0; i < 100; ++i) {
+      writer.write(piece);
+      turn(follower, 10ms);
+    }
+    EXPECT_LT(anonymous_kb(), before + 8'000);
+    writer.write("ERROR\n");
+    turn(follower);
+  }
+  EXPECT_EQ(counted(), (Counts{2, 1})) << "it is matched on its beginning";
+  EXPECT_EQ(counter_.totals().long_lines, 2U);
+}
+
 TEST_F(LogFollowerTest, reads_a_bounded_part_in_one_call_and_says_that_there_is_more) {
   auto follower = follow({"big.log", "small.log"});
   turn(follower);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <list>
+#include <set>
 
 #include "protocol/limits.h"
 
@@ -228,6 +229,100 @@ TEST_F(ReportQueueTest, says_what_a_message_is_until_that_is_acknowledged_and_ag
   EXPECT_EQ(texts(), Texts{"php: cart is empty"}) << "that of the first is known";
   queue_.send_again_since(0);
   EXPECT_EQ(texts().size(), 2U);
+}
+
+/// Messages of many rules, of each as many as it may make within a minute.
+void log_messages(ErrorCounter& counter, std::size_t messages, std::int64_t second) {
+  for (std::size_t i = 0; i < messages; ++i) {
+    const std::string word(1, static_cast<char>('a' + i % 26));
+    counter.signatures().add(fmt::format("rule-{}", i / 26), word + std::string(1 + i / 26, 'x'), at(second));
+    if (i % 30 == 29) {
+      counter.add({.lines = 30, .errors = 30}, count::Written::lately);
+      counter.advance(at(++second));
+    }
+  }
+  counter.advance(at(second + 2));
+}
+
+std::set<SignatureId> ids_told(const Report& report) {
+  std::set<SignatureId> ids;
+  for (const auto& entry : report.applications) {
+    for (const auto& text : entry.texts) ids.insert(text.id);
+  }
+  return ids;
+}
+
+TEST(ReportQueue, what_one_report_cannot_say_follows_when_it_is_acknowledged) {
+  ErrorCounter counter;
+  counter.advance(at(100));
+  log_messages(counter, 180, 100);
+  ReportQueue queue("run");
+  std::set<SignatureId> told;
+  for (const std::size_t more : {64U, 64U, 52U, 0U}) {
+    const auto lost = ids_told(queue.next({{"shop", &counter}}, {}, at(109)));
+    const auto report = queue.next({{"shop", &counter}}, {}, at(109));
+    EXPECT_EQ(ids_told(report), lost) << "again until acknowledged";
+    EXPECT_EQ(lost.size(), more);
+    told.merge(ids_told(report));
+    queue.acknowledged("run", report.sequence);
+    EXPECT_EQ(queue.safe_until(), 109) << "the seconds themselves are safe at once";
+  }
+  EXPECT_EQ(told.size(), 180U);
+}
+
+TEST(ReportQueue, what_was_not_told_is_told_by_the_next_process) {
+  ErrorCounter counter;
+  counter.advance(at(100));
+  log_messages(counter, 90, 100);
+  ReportQueue queue("run");
+  const auto report = queue.next({{"shop", &counter}}, {}, at(105));
+  queue.acknowledged("run", report.sequence);
+  counter.signatures().add("php", "half a second before it was killed", at(105));
+  counter.add({.lines = 1, .errors = 1}, count::Written::lately);
+
+  ErrorCounter next_counter;
+  next_counter.advance(at(107));
+  next_counter.restore(counter.state(queue.safe_until()), at(107));
+  ReportQueue next_queue("run", 200);
+  next_queue.restore_untold("shop", queue.untold("shop", counter));
+  const auto next = next_queue.next({{"shop", &next_counter}}, {}, at(107));
+  EXPECT_EQ(ids_told(next).size(), 90U - limits::kSignatureTextsPerReport + 1);
+  EXPECT_EQ(next.applications.back().texts.back().text, "half a second before it was killed");
+}
+
+TEST(ReportQueue, texts_of_all_applications_together_leave_room_in_the_frame) {
+  std::list<ErrorCounter> counters;
+  std::map<ApplicationName, const ErrorCounter*> by_name;
+  for (std::size_t i = 0; i < limits::kApplicationsPerHostMax; ++i) {
+    auto& counter = counters.emplace_back();
+    by_name[fmt::format("application-{}", i)] = &counter;
+    counter.advance(at(100));
+    log_messages(counter, 30, 100);
+  }
+  ReportQueue queue("run");
+  std::size_t told = 0, reports = 0;
+  while (told < 30 * limits::kApplicationsPerHostMax) {
+    ASSERT_LT(++reports, 100U);
+    const auto report = queue.next(by_name, {}, at(103));
+    std::size_t bytes = 0;
+    for (const auto& entry : report.applications) {
+      told += entry.texts.size();
+      for (const auto& text : entry.texts) bytes += text.text.size() + text.rule.size() + 30;
+    }
+    EXPECT_LT(bytes, limits::kControlFrameBytesMax / 8);
+    queue.acknowledged("run", report.sequence);
+  }
+  EXPECT_EQ(told, 30 * limits::kApplicationsPerHostMax);
+}
+
+TEST(MessageTexts, keeps_the_newest_of_very_many) {
+  MessageTexts texts;
+  std::vector<SignatureText> many;
+  for (SignatureId id = 1; id <= MessageTexts::kUntoldMax + 10; ++id)
+    many.push_back({.id = id, .rule = "r", .text = ""});
+  texts.restore(many);
+  EXPECT_EQ(texts.untold().size(), MessageTexts::kUntoldMax);
+  EXPECT_EQ(texts.untold().front().id, 11U);
 }
 
 }  // namespace

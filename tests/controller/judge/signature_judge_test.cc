@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "controller/judge/verdict_text.h"
 #include "fleet_of.h"
 
 namespace serin::judge {
@@ -101,19 +102,80 @@ TEST(SignatureJudge, a_message_of_the_restart_alone_does_not_fail) {
   EXPECT_EQ(judge.found().at(0).count, 9U);
 }
 
-TEST(SignatureJudge, many_different_messages_ask_for_more_evidence_and_are_bounded) {
-  SignatureJudge judge = judge_of();
-  std::size_t number = 0;
-  run(judge, 40, [&](std::size_t) {  // each once, on two canaries
+/// In each second five messages that nobody ever logged before, once on each host of [from, until).
+Logged each_once(std::size_t from, std::size_t until, const std::string& name) {
+  return [=](std::size_t t) {
     std::vector<SignatureCount> logged;
-    for (int i = 0; i < 5; ++i, ++number) {
-      logged.push_back({0, 0, "m" + std::to_string(number), 1});
-      logged.push_back({0, 1, "m" + std::to_string(number), 1});
+    for (std::size_t i = 0; i < 5; ++i) {
+      for (std::size_t h = from; h < until; ++h) logged.push_back({0, h, name + std::to_string(5 * t + i), 1});
     }
     return logged;
-  });
+  };
+}
+
+TEST(SignatureJudge, messages_beyond_those_looked_at_one_by_one_are_told_and_judged_as_one) {
+  SignatureJudge judge = judge_of();
+  run(judge, 40, each_once(0, 2, "m"));
+  const auto found = judge.found();
+  ASSERT_EQ(found.size(), kSignaturesJudged + 1);
+  EXPECT_EQ(found.front(), (NewSignature{.id = std::string(kOtherSignatures),
+                                         .count = 2 * (200 - kSignaturesJudged),
+                                         .hosts = 2,
+                                         .fails = true,
+                                         .together = 200 - kSignaturesJudged}));
+  for (std::size_t i = 1; i < found.size(); ++i) EXPECT_FALSE(found[i].fails) << "each was logged once";
+}
+
+TEST(SignatureJudge, other_messages_of_the_restart_do_not_fail) {
+  SignatureJudge judge = judge_of();
+  run(judge, 60, [](std::size_t t) { return t < 20 ? each_once(0, 3, "m")(t) : std::vector<SignatureCount>{}; });
   EXPECT_FALSE(judge.fails());
-  EXPECT_EQ(judge.found().size(), kSignaturesJudged);
+  EXPECT_EQ(judge.found().front().together, 100 - kSignaturesJudged);
+}
+
+TEST(SignatureJudge, other_messages_that_a_control_shows_later_are_others_no_more) {
+  SignatureJudge judge = judge_of();
+  run(judge, 20, each_once(0, 3, "m"));
+  run(judge, 20, each_once(5, 6, "m"));
+  EXPECT_TRUE(judge.found().empty());
+  EXPECT_FALSE(judge.fails());
+}
+
+TEST(SignatureJudge, where_each_host_has_messages_of_its_own_the_others_are_no_evidence) {
+  for (const auto& [canaries, controls] : {std::pair{2U, 6U}, std::pair{5U, 30U}}) {
+    for (const double rate : {0.3, 2.0}) {
+      std::mt19937_64 random(7);
+      std::size_t fails = 0, told = 0;
+      for (int run = 0; run < 20; ++run) {
+        SignatureJudge judge({}, weigh_hosts(baseline_of(canaries, controls, 300, every(1)), {}), {});
+        std::size_t number = 0;
+        for (std::size_t t = 0; t < 60; ++t) {
+          std::vector<SignatureCount> logged;
+          for (std::size_t h = 0; h < canaries + controls; ++h) {
+            for (auto left = std::poisson_distribution<>(rate)(random); left > 0; --left) {
+              logged.push_back({0, h, "m" + std::to_string(++number), 1});
+            }
+          }
+          judge.add_second(second_of(canaries + controls, t, every(1)), logged);
+        }
+        fails += judge.fails();
+        told += !judge.found().empty();
+      }
+      EXPECT_LE(fails, 1U) << canaries << " canaries, " << rate << "/s";
+      EXPECT_TRUE(rate < 1 || told == 20U) << told;
+    }
+  }
+}
+
+TEST(SignatureJudge, beyond_very_many_messages_of_the_controls_nothing_more_is_new) {
+  SignatureJudge judge = judge_of();
+  std::vector<SignatureCount> flood;
+  for (std::size_t i = 0; i <= kSignaturesKnown; ++i) flood.push_back({0, 9, "k" + std::to_string(i), 1});
+  judge.add_second(second_of(15, 0, every(1)), flood);
+  run(judge, 60, every_few(1, 3));
+  EXPECT_FALSE(judge.fails());
+  ASSERT_EQ(judge.found().size(), 1U);
+  EXPECT_EQ(signatures_text(judge.found()), "; too many different messages: new ones are not told apart any more");
 }
 
 TEST(SignatureJudge, counts_of_hosts_that_it_does_not_know_are_left_out) {

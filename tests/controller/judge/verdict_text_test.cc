@@ -64,6 +64,13 @@ TEST(VerdictText, names_the_new_messages_that_fail_first_and_three_at_most) {
       "; top new messages: b (2 on 2 canaries), c (30 on 1 canary), Undefined index: user\\e[2J (9 on 3 canaries)");
 }
 
+TEST(VerdictText, says_how_many_new_messages_there_are_beyond_those_that_are_looked_at_one_by_one) {
+  EXPECT_EQ(signatures_text({{.id = "others", .sample = "", .count = 400, .hosts = 5, .together = 130},
+                             {.id = "a", .sample = "no such table", .count = 9, .hosts = 3}}),
+            "; top new messages: no such table (9 on 3 canaries); 130 new messages more than are looked at one by one "
+            "(400 on 5 canaries)");
+}
+
 TEST(VerdictText, a_fail_is_told_in_one_line_with_its_new_messages) {
   SequentialJudge judge({}, baseline_of(5, 30, 300, every(1)));
   judge.name_signatures({{"s1", "Call to undefined method", 40, 5, false}});
