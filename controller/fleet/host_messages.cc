@@ -158,6 +158,7 @@ void note_outcome(ApplicationStatus& status, const Outcome& outcome) {
   status.last_order = outcome.order;
   status.live_release = outcome.live_release;
   status.live_root = outcome.live_root;
+  if (outcome.live_release != 0) status.adopted = false;
   switch (outcome.result) {
     case StepResult::staged:
       status.state = HostState::staged;
