@@ -79,7 +79,7 @@ class FullDisk : public SlotTest {
       if (const std::string other = difference(settings_.live, numbered(1)); !other.empty()) return other;
       ++refused;
       free_again();
-      slots_->tidy();
+      if (!after_pull) slots_->tidy();  // a spare would leave nothing to be written
     }
   }
 };
