@@ -72,7 +72,8 @@ class AdoptionCrash : public testing::Test {
     applier->acknowledge(order.id);
   }
 
-  /// "before" or "release": what the live path shows, whole, with everything that is kept. Anything else fails the test.
+  /// "before" or "release": what the live path shows, whole, with everything that is kept. Anything else fails the
+  /// test.
   [[nodiscard]] std::string live() const {
     const auto text = [this](const char* path) {
       return posix::read_file(fs::path(settings_.live) / path, 100).value_or("nothing");

@@ -75,7 +75,8 @@ class ApplierCrash : public testing::Test {
     if (!fs::exists(fs::symlink_status(settings_.live))) return 0;
     std::string differences;
     for (const ReleaseNumber number : {newest, newest - 1}) {
-      const std::string difference = number == 0 ? "nothing" : apply::difference(settings_.live, with_links(tree(number)));
+      const std::string difference =
+          number == 0 ? "nothing" : apply::difference(settings_.live, with_links(tree(number)));
       if (difference.empty()) return number;
       differences += fmt::format("\nr{}: {}", number, difference);
     }
