@@ -36,6 +36,7 @@ def read(live, paths):
             except OSError as error:
                 failures += absent(path, error)
         count += 1
+        time.sleep(0.001)
     return count, failures
 
 

@@ -13,7 +13,7 @@ mkdir -p "$FLEET"
 FLEET_AGENT_LINES='keep = ["uploads/", "config/local.php"]
 slots = 2
 idle_grace = "1s"'
-fleet_init 3 1 0
+fleet_init 3 1 1
 echo one >"$FLEET/staging/index"
 mkdir "$FLEET/staging/config"
 echo "app" >"$FLEET/staging/config/app.php"
@@ -26,7 +26,7 @@ for host in web-01 web-02 web-03; do
 done
 echo mine >"$FLEET/hosts/web-03/live/notes"
 
-rw() { python3 "$SERIN_SOURCE/tests/support/reader_and_writer.py" "$@"; }
+rw() { exec python3 "$SERIN_SOURCE/tests/support/reader_and_writer.py" "$@"; }
 # watch HOST: a reader and a writer.
 watch() {
   local live="$FLEET/hosts/$1/live"
@@ -95,7 +95,7 @@ for i in "${!WATCHERS[@]}"; do wait "${WATCHERS[$i]}" || fail "a reader or write
 for host in web-01 web-02; do
   written=$(tail -n 1 "$FLEET/$host.write")
   ((written > 100)) || fail "only $written uploads on $host"
-  rw check "$FLEET/hosts/$host/live.kept/shop/uploads" "$written" >/dev/null || fail "uploads of $host were lost"
+  (rw check "$FLEET/hosts/$host/live.kept/shop/uploads" "$written") >/dev/null || fail "uploads of $host were lost"
   [ "$(cat "$FLEET/hosts/$host/live.adopted/index")" = before ] || fail "the adopted folder of $host is gone"
   [ -e "$FLEET/hosts/$host/live.adopted/uploads/0" ] || fail "uploads are not to be seen in the adopted folder of $host"
   echo "$host: $written uploads, $(tail -n 1 "$FLEET/$host.read") looks"

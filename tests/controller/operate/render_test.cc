@@ -99,6 +99,7 @@ TEST(Render, status_as_json_has_the_same) {
                                             {"note", ""},
                                             {"errors_per_second", nullptr},
                                             {"controller_key", ""},
+                                            {"old_code", json::array()},
                                             {"seen_ms_ago", 3'000}}));
 }
 
@@ -141,7 +142,7 @@ TEST(Render, status_tells_what_serves_other_code_than_the_release) {
   fleet.status(2).adopted = true;
   fleet.heartbeat(2);
   const std::string text = fleet.shown().text;
-  EXPECT_THAT(text, ContainsRegex("web-01 .* runs old code: pid 123 \\(php-.x1b\\[0m\\) in r9-9f86d081884c\n"));
+  EXPECT_THAT(text, ContainsRegex("web-01 .* runs old code: pid 123 \\(php-.e\\[0m\\) in r9-9f86d081884c\n"));
   EXPECT_THAT(text, ContainsRegex("web-02 .* runs the folder from before Serin"));
   const auto use = fleet.status_json().at("hosts").at(0).at("old_code").at(0);
   EXPECT_EQ(use.at("pid"), 123);
