@@ -49,7 +49,8 @@ touch "$FLEET/staging/broken"
 expect_exit 3 serin deploy --yes -m "bad first release"
 expect_text "web-01 is back on the adopted folder"
 rm "$FLEET/staging/broken"
-[ -d "$FLEET/hosts/web-01/live" ] && [ ! -L "$FLEET/hosts/web-01/live" ] || fail "web-01 has not got its folder back"
+is_real() { [ -d "$1" ] && [ ! -L "$1" ]; }
+is_real "$FLEET/hosts/web-01/live" || fail "web-01 has not got its folder back"
 [ "$(cat "$FLEET/hosts/web-01/live/index")" = before ] || fail "web-01 shows another index"
 [ -L "$FLEET/hosts/web-01/live/uploads" ] || fail "uploads of web-01 are not kept"
 [ ! -L "$FLEET/hosts/web-02/live/uploads" ] || fail "web-02 was touched"
@@ -61,7 +62,7 @@ expect_text "notes"
 expect_live 1 2
 expect_live 2 2
 [ "$(cat "$FLEET/hosts/web-03/live/index")" = before ] || fail "web-03 was touched"
-[ -d "$FLEET/hosts/web-03/live/uploads" ] && [ ! -L "$FLEET/hosts/web-03/live/uploads" ] || fail "uploads of web-03 moved"
+is_real "$FLEET/hosts/web-03/live/uploads" || fail "uploads of web-03 moved"
 
 # It may be set aside: after that the host catches up.
 kill "${FLEET_AGENT_PIDS[3]}"
