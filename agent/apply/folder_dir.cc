@@ -55,9 +55,13 @@ Result<std::vector<std::string>> names_in(const fs::path& folder) {
 }
 
 Result<void> exchange_names(const fs::path& a, const fs::path& b) {
-  if (::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0) return {};
+  return exchange_names(AT_FDCWD, a.string(), b);
+}
+
+Result<void> exchange_names(int folder, const std::string& name, const fs::path& other) {
+  if (::renameat2(folder, name.c_str(), AT_FDCWD, other.c_str(), RENAME_EXCHANGE) == 0) return {};
   const int error_number = errno;
-  const std::string both = fmt::format("exchange {} and {}", printable(a.string()), printable(b.string()));
+  const std::string both = fmt::format("exchange {} and {}", printable(name), printable(other.string()));
   switch (error_number) {
     case EINVAL:
     case ENOSYS:

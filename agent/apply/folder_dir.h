@@ -41,6 +41,9 @@ Result<std::vector<std::string>> names_in(const std::filesystem::path& folder);
 /// reason, where the filesystem cannot do that, or they lie on two.
 Result<void> exchange_names(const std::filesystem::path& a, const std::filesystem::path& b);
 
+/// The same with one of them beneath a folder that is open.
+Result<void> exchange_names(int folder, const std::string& name, const std::filesystem::path& other);
+
 /// True when another filesystem, or a part of one, is mounted right there.
 bool is_mount_point(const std::filesystem::path& path);
 

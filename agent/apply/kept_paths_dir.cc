@@ -97,15 +97,20 @@ Result<void> make_link(const fs::path& folder, const KeptLink& link) {
   return posix::sync_folder(at.parent_path());
 }
 
-/// Moves what is real at `at` to `home`, and leaves the link there: one exchange.
-Result<void> move_out(const fs::path& at, const fs::path& home, const std::string& target) {
-  if (::symlink(target.c_str(), home.c_str()) != 0) return failed("make the link", home);
-  if (auto exchanged = exchange_names(at, home); !exchanged) {
+/// Moves what is real at the link's path in the tree to `home`, and leaves the link there: one exchange. The
+/// application may own the tree: no folder that became a link meanwhile leads out of it.
+Result<void> move_out(const fs::path& folder, const KeptLink& link, const fs::path& home) {
+  auto root = FolderRoot::open(folder);
+  if (!root) return std::unexpected(root.error());
+  const auto parent = root->folder(parent_of(link.path));
+  if (!parent) return std::unexpected(parent.error());
+  if (::symlink(link.target.c_str(), home.c_str()) != 0) return failed("make the link", home);
+  if (auto exchanged = exchange_names(*parent, name_in(link.path), home); !exchanged) {
     ::unlink(home.c_str());
     return exchanged;
   }
   if (auto synced = posix::sync_folder(home.parent_path()); !synced) return synced;
-  return posix::sync_folder(at.parent_path());
+  return ::fsync(*parent) == 0 ? Result<void>{} : failed("fsync", folder / parent_of(link.path));
 }
 
 }  // namespace
@@ -268,7 +273,7 @@ Result<void> KeptPaths::apply(Remedy remedy, const fs::path& folder, const KeptL
       return replace_by_link(at, link.target);
     case Remedy::move:
       if (auto cleared = clear_kept(link); !cleared) return cleared;
-      return move_out(at, kept(link), link.target);
+      return move_out(folder, link, kept(link));
   }
   return {};
 }
