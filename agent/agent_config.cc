@@ -9,6 +9,7 @@
 #include "protocol/limits.h"
 #include "protocol/settings_reader.h"
 #include "protocol/text.h"
+#include "protocol/tree.h"
 
 namespace serin::agent {
 
@@ -80,12 +81,57 @@ void read_controller(const Setting& setting, AgentSettings& to) {
   to.controller = *endpoint;
 }
 
+/// Paths in the tree. One that ends with a slash is a folder.
+void read_keep(const Setting& setting, Application& to) {
+  const auto items = setting.items();
+  if (!items) return;
+  if (items->size() > limits::kKeptPathsMax) {
+    setting.refuse(fmt::format("has {} paths", items->size()), fmt::format("at most {}", limits::kKeptPathsMax));
+    return;
+  }
+  for (const Setting& item : *items) {
+    const auto text = item.text();
+    if (!text) continue;
+    KeptPath kept{.path = *text};
+    if (kept.folder = kept.path.ends_with('/'); kept.folder) kept.path.pop_back();
+    if (kept.path.empty() || !check_path(kept.path)) {
+      item.refuse(quoted(*text) + " is no path in a release",
+                  "relative, without . and .., such as \"uploads/\" or \"config/local.php\"");
+      continue;
+    }
+    const auto other = std::ranges::find_if(to.keep, [&](const KeptPath& each) {
+      return settings::lies_in(kept.path, each.path) || settings::lies_in(each.path, kept.path);
+    });
+    if (other != to.keep.end()) {
+      item.refuse(kept.path == other->path
+                      ? quoted(*text) + " stands here twice"
+                      : fmt::format("{} and {}: one lies in the other", quoted(*text), quoted(other->path)),
+                  "each path once, and not what lies in a kept folder");
+      continue;
+    }
+    to.keep.push_back(std::move(kept));
+  }
+}
+
 constexpr Key<Application> kApplicationKeys[] = {
     {"live", R"("/srv/shop/current")", [](const Setting& at, Application& to) { at.read_path(to.live); }, true},
     {"slots_dir", R"("/srv/shop/current.slots")",
      [](const Setting& at, Application& to) { at.read_path(to.slots_dir); }},
     {"slots", "3", [](const Setting& at, Application& to) { at.read_whole(to.slots, 2, 100); }},
     {"idle_grace", R"("5m")", [](const Setting& at, Application& to) { at.read_duration(to.idle_grace, 0s, 24h); }},
+    {"keep", R"(["uploads/", "config/local.php"])", read_keep},
+    {"keep_dir", R"("/srv/shop/current.kept")", [](const Setting& at, Application& to) { at.read_path(to.keep_dir); }},
+    {"share", R"("auto")",
+     [](const Setting& at, Application& to) {
+       at.read_choice<Share>(to.share, {{"auto", Share::automatic},
+                                        {"reflink", Share::reflink},
+                                        {"hardlink", Share::hardlink},
+                                        {"copy", Share::copy}});
+     }},
+    {"adopt", R"("refuse")",
+     [](const Setting& at, Application& to) {
+       at.read_choice<Adopt>(to.adopt, {{"refuse", Adopt::refuse}, {"set-aside", Adopt::set_aside}});
+     }},
     {"reload", R"(["/usr/bin/systemctl", "reload", "php8.2-fpm"])",
      [](const Setting& at, Application& to) { at.read_argv(to.reload.argv); }},
     {"reload_timeout", R"("30s")",
@@ -116,6 +162,28 @@ void check_application(const Setting& table, Application& application) {
                       fmt::format("slots_dir {} lies in live {}, which is a link into it",
                                   quoted(application.slots_dir), quoted(application.live)),
                       "a folder beside the live path, on the same filesystem; or leave slots_dir out");
+  }
+}
+
+/// What is kept must not lie where trees come and go.
+void check_keep(const Setting& table, Application& application) {
+  if (application.live.empty() || application.live == "/") return;
+  if (application.keep_dir.empty()) application.keep_dir = application.live + ".kept";
+  if (application.keep.empty()) return;
+  const std::string home = fmt::format("{}/{}", application.keep_dir, application.name);
+  for (const auto& [key, folder] :
+       {std::pair{"live", application.live}, std::pair{"slots_dir", application.slots_dir}}) {
+    if (settings::lies_in(home, folder)) {
+      table.refuse_keys({"keep_dir", key},
+                        fmt::format("keep_dir {} lies in {} {}", quoted(application.keep_dir), key, quoted(folder)),
+                        "a folder beside the live path, on the same filesystem; or leave keep_dir out");
+    }
+    for (const KeptPath& kept : application.keep) {
+      if (!settings::lies_in(folder, fmt::format("{}/{}", home, kept.path))) continue;
+      table.refuse_keys({"keep_dir", key},
+                        fmt::format("{} {} lies in {}/{}, which is kept", key, quoted(folder), home, kept.path),
+                        "a folder beside the live path, on the same filesystem; or leave keep_dir out");
+    }
   }
 }
 
@@ -155,6 +223,7 @@ void read_applications(const Setting& setting, AgentSettings& to) {
     application.name = name;
     read_keys(table, kApplicationKeys, application);
     check_application(table, application);
+    check_keep(table, application);
     for (const auto& [other_name, other] : to.applications) check_apart(table, application, other);
     to.applications.emplace(name, std::move(application));
   }

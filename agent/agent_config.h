@@ -61,6 +61,27 @@ struct HookSettings {
   friend bool operator==(const HookSettings&, const HookSettings&) = default;
 };
 
+/// What the application writes: it lives outside of the slots, and each of them has a link to it.
+struct KeptPath {
+  std::string path;     ///< in the tree, relative
+  bool folder = false;  ///< written with a '/' at its end: made as an empty folder when it is not there
+  friend bool operator==(const KeptPath&, const KeptPath&) = default;
+};
+
+/// How trees share the files that do not change from one to the next.
+enum class Share : std::uint8_t {
+  automatic,  ///< reflinks where the filesystem has them, else hard links; a copy where both fail
+  reflink,    ///< reflinks; a copy where they fail
+  hardlink,   ///< hard links; a copy where they fail
+  copy,       ///< not at all
+};
+
+/// What becomes of files in a real folder at the live path that the first release does not have.
+enum class Adopt : std::uint8_t {
+  refuse,     ///< the first release does not go live
+  set_aside,  ///< they stay in the adopted folder, beside the live path
+};
+
 /// [application.NAME]
 struct ApplicationSettings {
   ApplicationName name;
@@ -68,8 +89,12 @@ struct ApplicationSettings {
   std::string slots_dir;                          ///< default: the live path with ".slots" after it
   std::uint32_t slots = 3;                        ///< full trees kept
   Duration idle_grace = std::chrono::minutes{5};  ///< a slot that was live is not touched for this long
-  HookSettings reload;                            ///< loads what is live; run after every switch, also when going back
-  HookSettings check;                             ///< must succeed after the reload; empty: none
+  std::vector<KeptPath> keep;                     ///< none twice, none within another
+  std::string keep_dir;                           ///< default: the live path with ".kept" after it
+  Share share = Share::automatic;
+  Adopt adopt = Adopt::refuse;
+  HookSettings reload;  ///< loads what is live; run after every switch, also when going back
+  HookSettings check;   ///< must succeed after the reload; empty: none
   std::vector<SourceSettings> sources;
   std::vector<RuleSettings> rules;
   friend bool operator==(const ApplicationSettings&, const ApplicationSettings&) = default;

@@ -165,7 +165,7 @@ std::vector<rollout::PlanHost> StateTables::load_plan(DeploymentId deployment) {
     host.former = unsigned_of(rows.getColumn(2));
     host.step = checked(rows.getColumn(3), rollout::HostStep::absent);
     host.sequence = rows.getColumn(4).getUInt();
-    host.ordered = checked(rows.getColumn(5), OrderAction::prefetch);
+    host.ordered = checked(rows.getColumn(5), OrderAction::restore);
     host.touched = rows.getColumn(6).getInt() != 0;
     host.ordered_at = SteadyTime{Duration{rows.getColumn(7).getInt64()}};
     if (!rows.getColumn(8).isNull()) host.loaded_at = SteadyTime{Duration{rows.getColumn(8).getInt64()}};

@@ -26,6 +26,7 @@ enum class OrderAction : std::uint8_t {
   activate,  ///< make the release live and load it (hooks, checks); stages first when it must
   discard,   ///< drop what was staged; the live tree stays
   prefetch,  ///< as stage, but there is time: at idle priority and under the host's prefetch_rate
+  restore,   ///< make the adopted folder live again and load it; the order's release is the one that failed
 };
 std::string_view name_of(OrderAction action);
 
@@ -49,6 +50,14 @@ struct OrderId {
   friend auto operator<=>(const OrderId&, const OrderId&) = default;
 };
 
+/// A process that still uses a slot which should have gone: it runs old code.
+struct SlotUse {
+  std::string slot;       ///< "r12-9f86d081884c"
+  std::uint32_t pid = 0;  ///< on the host
+  std::string command;    ///< the kernel's name of it: at most 15 bytes of any kind
+  friend bool operator==(const SlotUse&, const SlotUse&) = default;
+};
+
 /// What a host says of one application.
 struct ApplicationStatus {
   ApplicationName application;
@@ -58,8 +67,10 @@ struct ApplicationStatus {
   std::int64_t live_for_ms = 0;      ///< how long that has been loaded, as far as this run of the agent knows
   std::vector<ReleaseNumber> slots;  ///< releases that are complete on the host
   OrderId last_order;
-  std::string rules_hash;  ///< of the rules that count errors; only equal ones are compared
-  std::string blind;       ///< why its counts are no evidence ("cannot read /var/log/x: ..."); empty: sees all
+  std::string rules_hash;         ///< of the rules that count errors; only equal ones are compared
+  std::string blind;              ///< why its counts are no evidence ("cannot read /var/log/x: ..."); empty: sees all
+  bool adopted = false;           ///< what is live is the folder that was there before Serin: live_release is 0
+  std::vector<SlotUse> old_code;  ///< at most limits::kSlotUsesMax, one of each slot
   friend bool operator==(const ApplicationStatus&, const ApplicationStatus&) = default;
 };
 

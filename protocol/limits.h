@@ -38,6 +38,8 @@ inline constexpr std::size_t kMessageBytesKept = 4U << 10;
 inline constexpr std::size_t kHostNameBytesMax = 64;
 inline constexpr std::size_t kApplicationNameBytesMax = 64;
 inline constexpr std::size_t kApplicationsPerHostMax = 64;
+inline constexpr std::size_t kKeptPathsMax = 64;  ///< of one application
+inline constexpr std::size_t kSlotUsesMax = 8;    ///< of one application, in one message
 
 // Disk
 inline constexpr std::uint64_t kControllerReserveBytes = 16U << 20;  ///< with less free nothing new is deployed

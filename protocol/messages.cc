@@ -30,6 +30,8 @@ std::string_view name_of(OrderAction action) {
       return "stage";
     case OrderAction::activate:
       return "activate";
+    case OrderAction::restore:
+      return "restore";
     case OrderAction::discard:
       return "discard";
     case OrderAction::prefetch:

@@ -17,6 +17,12 @@ void fields(V& v, SignedRelease& m) {
   v("record", m.record);
   v("signature", m.signature);
 }
+template <class V>
+void fields(V& v, SlotUse& m) {
+  v("slot", m.slot);
+  v("pid", m.pid);
+  v("command", m.command);
+}
 
 template <class V>
 void fields(V& v, ApplicationStatus& m) {
@@ -29,6 +35,8 @@ void fields(V& v, ApplicationStatus& m) {
   v("last_order", m.last_order);
   v("rules_hash", m.rules_hash);
   v("blind", m.blind);
+  v("adopted", m.adopted);
+  v("old_code", m.old_code);
 }
 template <class V>
 void fields(V& v, Hello& m) {

@@ -41,6 +41,7 @@ struct Applier::Parts {
   std::stop_token superseded, leaving;  ///< of the step at work
 
   [[nodiscard]] LiveFacts live_facts() const {
+    if (slots.adopted()) return {.slot = kAdoptedSlot};
     const auto live = slots.live();
     return live ? LiveFacts{live->name, live->release, live->root} : LiveFacts{};
   }
@@ -74,6 +75,10 @@ struct Applier::Parts {
     if (!save_failure.empty()) return StageFailed{"journal", save_failure};
     Event end = pull_and_build(stage.release);
     if (leaving.stop_requested()) return std::nullopt;
+    if (!std::holds_alternative<Staged>(end)) return end;
+    if (auto adoptable = slots.check_adoptable(stage.release); !adoptable) {
+      return StageFailed{"not-adoptable", adoptable.error().text};
+    }
     return end;
   }
 
@@ -93,6 +98,7 @@ struct Applier::Parts {
       if (stop.stop_requested()) return StageFailed{"pull", "a newer order took its place"};
       if (!pulled) return failed("pull", pulled.error());
       bytes_pulled += pulled->bytes;
+      if (auto good = slots.check_kept(release); !good) return failed("keep", good.error());
       const auto slot = slots.build(release);
       if (slot) return Staged{*slot, bytes_pulled};
       // Something that the host should have is damaged; build() relies on less each time.
@@ -146,8 +152,10 @@ struct Applier::Parts {
                              .state = journal.state,
                              .live_release = live.release,
                              .live_root = live.root,
-                             .last_order = journal.order.id};
-    if (status.state == HostState::unknown && live.release != 0) status.state = HostState::loaded;
+                             .last_order = journal.order.id,
+                             .adopted = slots.adopted(),
+                             .old_code = slots.old_code()};
+    if (status.state == HostState::unknown && !live.slot.empty()) status.state = HostState::loaded;
     for (const Slot& slot : slots.slots()) status.slots.push_back(slot.release);
     return status;
   }
@@ -188,8 +196,11 @@ void Applier::run(const Order& order, const Release& release, const std::stop_to
   parts_->drive(OrderCame{order, release});
 }
 
-bool Applier::tidy() {
-  return parts_->slots.tidy();
+std::optional<Duration> Applier::tidy() {
+  const std::vector<SlotUse> before = parts_->slots.old_code();
+  const auto again = parts_->slots.tidy();
+  if (parts_->slots.old_code() != before) parts_->options.on_status(parts_->status());
+  return again;
 }
 
 void Applier::acknowledge(const OrderId& order) {

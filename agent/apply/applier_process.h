@@ -35,7 +35,7 @@ class Applier {
     std::function<void(const ApplicationStatus&)> on_status;  ///< called whenever the status changes, in this thread
   };
   /// Opens journal and slots. Errors name the path and the remedy: parent of the live path missing, live path a mount
-  /// point, a real folder (adoption is not built yet), a dangling link or one to a place outside the slots.
+  /// point or a file, a dangling link or one to a place outside the slots.
   /// A journal that is damaged is set aside: see warning().
   static Result<Applier> open(Options options);
   Applier(Applier&&) noexcept;
@@ -51,8 +51,8 @@ class Applier {
            const std::stop_token& leaving = {});
   void acknowledge(const OrderId& order);
   /// Work for quiet moments: a spare tree for the next release, surplus slots. Call after the outcome was reported.
-  /// False when slots in use are left for a later call.
-  bool tidy();
+  /// When to call it again; nothing: when another step has ended.
+  std::optional<Duration> tidy();
 
   /// The last outcome while it is not acknowledged.
   [[nodiscard]] std::optional<Outcome> unacknowledged() const;

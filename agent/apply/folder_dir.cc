@@ -1,11 +1,14 @@
 #include "agent/apply/folder_dir.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <linux/openat2.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 
 #include "protocol/posix/files.h"
 #include "protocol/text.h"
@@ -49,6 +52,33 @@ Result<std::vector<std::string>> names_in(const fs::path& folder) {
   }
   if (error) return std::unexpected(posix::errno_error("list " + folder.string(), error.value()));
   return names;
+}
+
+Result<void> exchange_names(const fs::path& a, const fs::path& b) {
+  return exchange_names(AT_FDCWD, a.string(), b);
+}
+
+Result<void> exchange_names(int folder, const std::string& name, const fs::path& other) {
+  if (::renameat2(folder, name.c_str(), AT_FDCWD, other.c_str(), RENAME_EXCHANGE) == 0) return {};
+  const int error_number = errno;
+  const std::string both = fmt::format("exchange {} and {}", printable(name), printable(other.string()));
+  switch (error_number) {
+    case EINVAL:
+    case ENOSYS:
+      return failure(ErrorKind::refused, both + ": this filesystem cannot exchange two names in one step");
+    case EXDEV:
+      return failure(ErrorKind::refused, both + ": they lie on two filesystems, or in two layers of one");
+    case EBUSY:
+      return failure(ErrorKind::refused, both + ": one of them is a mount point");
+    default:
+      return std::unexpected(posix::errno_error(both, error_number));
+  }
+}
+
+bool is_mount_point(const fs::path& path) {
+  struct statx info{};
+  if (::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_TYPE, &info) != 0) return false;
+  return (info.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 }
 
 Result<void> remove_tree(const fs::path& folder) {

@@ -37,6 +37,10 @@ class Move {
         then(SaveJournal{});
         then(DiscardStaged{next_.target_slot});
         break;
+      case OrderAction::restore:
+        next_.target_slot = kAdoptedSlot;
+        switch_or_load();
+        break;
       case OrderAction::unknown:
         end(StepResult::unchanged, settled_state());
         break;
@@ -49,15 +53,8 @@ class Move {
     next_.bytes_pulled = staged.bytes_pulled;
     if (next_.order.action == OrderAction::stage || next_.order.action == OrderAction::prefetch) {
       end(StepResult::staged, live_.slot == staged.slot ? settled_state() : HostState::staged);
-    } else if (live_.slot == staged.slot) {
-      // It is live already: what is left is to load it.
-      next_.former_slot = live_.slot;
-      enter(StepPhase::loading, HostState::switching);
-      then(RunHooks{});
     } else {
-      next_.former_slot = live_.slot;
-      enter(StepPhase::switching, HostState::switching);
-      then(LinkTo{next_.target_slot});
+      switch_or_load();
     }
   }
 
@@ -166,6 +163,18 @@ class Move {
     next_.phase = phase;
     next_.state = state;
     then(SaveJournal{});
+  }
+
+  void switch_or_load() {
+    next_.former_slot = live_.slot;
+    if (live_.slot == next_.target_slot) {
+      // It is live already: what is left is to load it.
+      enter(StepPhase::loading, HostState::switching);
+      then(RunHooks{});
+    } else {
+      enter(StepPhase::switching, HostState::switching);
+      then(LinkTo{next_.target_slot});
+    }
   }
 
   void fail(const std::string& step, std::int32_t exit_status, const std::string& output) {

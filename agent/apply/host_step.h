@@ -12,6 +12,9 @@
 /// to.
 namespace serin::apply {
 
+/// In the place of a slot's name: the folder that stood at the live path before Serin, there still or set aside.
+inline constexpr auto kAdoptedSlot = "adopted";
+
 /// Where a step stands. Each is on disk before what follows it is begun.
 enum class StepPhase : std::uint8_t {
   idle,       ///< nothing to do; `outcome` tells of the last step
@@ -53,7 +56,7 @@ struct Staged {
 struct StageFailed {
   std::string step;
   std::string reason;
-};  ///< "pull", "build", "verify", "space"
+};  ///< "pull", "build", "verify", "space", "keep", "not-adoptable"
 struct Linked {};  ///< the live path points where the last LinkTo said
 struct LinkFailed {
   std::string reason;
@@ -107,7 +110,8 @@ struct LiveFacts {
 /// one reports its outcome again (or goes on); an older one is ignored, and so is any while a step is under way: the
 /// caller ends a staging one by StageFailed, waits for the end of every other, and then gives the newer order.
 ///
-/// An `activate` whose release is not staged stages first. Failure before the switch: `unchanged`. After it: the link
+/// `restore` makes the adopted folder live, without staging; what was live then is what a failure goes back to. An
+/// `activate` whose release is not staged stages first. Failure before the switch: `unchanged`. After it: the link
 /// goes back and the reload hook runs again: `taken_back`, or `broken` when that fails or there is nothing to go back
 /// to. A restart while staging forgets the order, so that the controller's repetition begins it anew. Any other restart
 /// compares the link with what the journal says and goes on from there, running the hooks again; the third one within

@@ -6,15 +6,14 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <map>
 #include <set>
 #include <tuple>
 
 #include "agent/apply/folder_dir.h"
+#include "agent/apply/host_step.h"
 #include "agent/apply/live_path_dir.h"
-#include "agent/apply/object_shelf_dir.h"
-#include "agent/apply/slot_records_dir.h"
-#include "agent/apply/slot_use_process.h"
+#include "agent/apply/slot_parts_dir.h"
+#include "agent/apply/stray_files_dir.h"
 #include "agent/apply/tree_change_dir.h"
 #include "protocol/posix/files.h"
 #include "protocol/text.h"
@@ -28,9 +27,6 @@ namespace {
 constexpr std::uint64_t kReserveBytes = 64U << 20;
 constexpr std::uint64_t kReserveInodes = 1'000;
 constexpr auto kOwn = ".serin";
-constexpr auto kSpare = ".spare";
-constexpr auto kBuilding = ".building";
-constexpr auto kScratch = "scratch";
 
 /// "/srv/shop/" -> "/srv/shop"
 fs::path without_slash(const std::string& path) {
@@ -38,60 +34,12 @@ fs::path without_slash(const std::string& path) {
   return plain.has_filename() ? plain : plain.parent_path();
 }
 
-/// A new folder of mode 0755, whatever the umask.
-Result<void> make_root(const fs::path& folder) {
-  if (auto removed = remove_tree(folder); !removed) return removed;
-  return posix::make_folders(folder, 0755);
-}
-
 }  // namespace
-
-struct SlotDir::Parts {
-  Parts(agent::ApplicationSettings with, Clock with_clock, fs::path at, posix::LockFile with_lock,
-        ObjectShelf with_shelf)
-      : settings(std::move(with)),
-        clock(std::move(with_clock)),
-        slots_dir(std::move(at)),
-        own(slots_dir / kOwn),
-        lock(std::move(with_lock)),
-        shelf(std::move(with_shelf)),
-        records(own / "slots") {}
-
-  agent::ApplicationSettings settings;
-  Clock clock;
-  fs::path slots_dir, own;
-  posix::LockFile lock;
-  ObjectShelf shelf;
-  SlotRecords records;
-  std::vector<Slot> slots;                       ///< by release number
-  std::map<std::string, SteadyTime> idle_since;  ///< of all that are not live
-  ObjectId spare;                                ///< root of the spare tree; nothing: there is none
-  bool live_is_good = true;                      ///< no damage was found in the live tree
-
-  [[nodiscard]] const Slot* find(const std::string& name) const {
-    const auto found = std::find_if(slots.begin(), slots.end(), [&](const Slot& slot) { return slot.name == name; });
-    return found == slots.end() ? nullptr : &*found;
-  }
-  [[nodiscard]] const Slot* live() const {
-    const auto found = std::find_if(slots.begin(), slots.end(), [](const Slot& slot) { return slot.live; });
-    return found == slots.end() ? nullptr : &*found;
-  }
-
-  Result<void> load_slots();
-  Result<void> clear_rubbish(const std::string& live_slot);
-  Result<void> make_tree(const fs::path& folder, const ObjectId& from, const ObjectId& to);
-  Result<void> make_building(const ObjectId& root);
-  Result<void> remove_slot(const std::string& name);
-  Result<void> read_live_path();
-  void drop_spare();
-  void make_spare();
-  bool reap();
-  void sweep_trees();
-};
 
 Result<void> SlotDir::Parts::read_live_path() {
   const auto live_slot = live_slot_of(settings.live, slots_dir);
   if (!live_slot) return std::unexpected(live_slot.error());
+  adopted = *live_slot == kAdoptedSlot;
   const SteadyTime now = clock();
   for (Slot& slot : slots) {
     const bool is_live = slot.name == *live_slot;
@@ -115,13 +63,14 @@ Result<void> SlotDir::Parts::load_slots() {
       return removed;
     }
   }
-  if (!live_slot->empty() && find(*live_slot) == nullptr) {
+  if (!live_slot->empty() && *live_slot != kAdoptedSlot && find(*live_slot) == nullptr) {
     return failure(ErrorKind::corrupt,
                    fmt::format("{} points to {}, of which {} has no record: point it to a slot that has one, or remove "
                                "the link and deploy again",
                                settings.live, *live_slot, records.folder().string()));
   }
   if (auto cleared = clear_rubbish(*live_slot); !cleared) return cleared;
+  if (auto cleared = clear_adopted_path(settings.live, slots_dir); !cleared) return cleared;
   return read_live_path();
 }
 
@@ -160,9 +109,12 @@ Result<SlotDir> SlotDir::open(const agent::ApplicationSettings& settings, Clock 
   }
   auto shelf = ObjectShelf::open(own);
   if (!shelf) return std::unexpected(shelf.error());
-  auto parts =
-      std::make_unique<Parts>(std::move(plain), std::move(clock), slots_dir, std::move(*lock), std::move(*shelf));
+  auto kept = KeptPaths::open(plain, plain.live, slots_dir);
+  if (!kept) return std::unexpected(kept.error());
+  auto parts = std::make_unique<Parts>(std::move(plain), std::move(clock), slots_dir, own, std::move(*lock),
+                                       std::move(*shelf), std::move(*kept));
   if (auto loaded = parts->load_slots(); !loaded) return std::unexpected(loaded.error());
+  parts->link_kept_paths();
   return SlotDir(std::move(parts));
 }
 
@@ -173,6 +125,14 @@ std::vector<Slot> SlotDir::slots() const {
 std::optional<Slot> SlotDir::live() const {
   const Slot* live = parts_->live();
   return live == nullptr ? std::nullopt : std::optional(*live);
+}
+
+bool SlotDir::adopted() const {
+  return parts_->adopted;
+}
+
+const std::vector<SlotUse>& SlotDir::old_code() const {
+  return parts_->old_code;
 }
 
 bool SlotDir::has(const Release& release) const {
@@ -241,6 +201,46 @@ Result<void> SlotDir::check_space(std::uint64_t bytes, std::uint64_t files) cons
   return {};
 }
 
+/// Trees that were made before a path was kept get its link too. What cannot be done is told when the next one is
+/// built.
+void SlotDir::Parts::link_kept_paths() {
+  for (const Slot& slot : slots) {
+    const fs::path folder = slots_dir / slot.name;
+    [[maybe_unused]] const auto linked = slot.live ? kept.settle({folder, slot.root}, kept.slot_links(), loader())
+                                                   : kept.fill(folder, kept.slot_links());
+  }
+}
+
+Result<void> SlotDir::check_kept(const Release& release) {
+  Parts& parts = *parts_;
+  if (has(release)) return {};
+  if (auto good = parts.kept.check_release(release.root, parts.loader()); !good) return good;
+  if (parts.adopted) return parts.kept.check({parts.settings.live, {}}, parts.kept.folder_links(), parts.loader());
+  const Slot* live = parts.live();
+  if (live == nullptr) return {};
+  return parts.kept.settle({parts.slots_dir / live->name, live->root}, parts.kept.slot_links(), parts.loader());
+}
+
+Result<void> SlotDir::check_adoptable(const Release& release) {
+  // Somebody may have put a folder there meanwhile. What else is wrong with it the switch tells.
+  [[maybe_unused]] const auto read = parts_->read_live_path();
+  return parts_->adopted ? parts_->check_adoptable(release.slot_name(), release.root) : Result<void>{};
+}
+
+Result<void> SlotDir::Parts::check_adoptable(const std::string& name, const ObjectId& root) const {
+  if (auto free = check_adopted_is_free(settings.live); !free) return free;
+  if (settings.adopt == agent::Adopt::set_aside) return {};
+  std::set<std::string> kept_paths;
+  for (const agent::KeptPath& path : settings.keep) kept_paths.insert(path.path);
+  const auto strays = find_stray_files(settings.live, root, loader(), kept_paths);
+  if (!strays) return std::unexpected(strays.error());
+  if (strays->count == 0) return {};
+  return failure(ErrorKind::refused,
+                 fmt::format("live path {}: it is a real folder with {} file{} that {} does not have: {}; name in keep "
+                             "what the application needs, remove the rest, or set adopt = \"set-aside\"",
+                             settings.live, strays->count, strays->count == 1 ? "" : "s", name, strays->text));
+}
+
 /// Turns `folder` from one tree into another, sharing what it can with the live one.
 Result<void> SlotDir::Parts::make_tree(const fs::path& folder, const ObjectId& from, const ObjectId& to) {
   const Slot* shared = live_is_good ? live() : nullptr;
@@ -248,7 +248,9 @@ Result<void> SlotDir::Parts::make_tree(const fs::path& folder, const ObjectId& f
                      {.shelf = shelf,
                       .scratch = own / kScratch,
                       .live = shared == nullptr ? fs::path{} : slots_dir / shared->name,
-                      .live_root = shared == nullptr ? ObjectId{} : shared->root});
+                      .live_root = shared == nullptr ? ObjectId{} : shared->root,
+                      .share = settings.share,
+                      .kept = kept.slot_links()});
 }
 
 /// The tree in SLOTS_DIR/.building: over the spare when there is one, else from nothing.
@@ -294,10 +296,35 @@ Result<std::string> SlotDir::build(const Release& release) {
   return name;
 }
 
+Result<void> SlotDir::Parts::switch_to(const std::string& name) {
+  if (auto good = check_live_path(settings.live, slots_dir); !good) return good;
+  const auto now_live = live_slot_of(settings.live, slots_dir);
+  if (!now_live) return std::unexpected(now_live.error());
+  const bool from_folder = *now_live == kAdoptedSlot;
+  if (name == kAdoptedSlot) {
+    if (from_folder) return {};
+    // What it lacks is no reason to stay with a release that failed.
+    [[maybe_unused]] const auto filled = kept.fill(adopted_path(settings.live), kept.folder_links());
+    return restore_live_path(settings.live);
+  }
+  // Links that went meanwhile. A tree that has something else there worked so when it was live.
+  [[maybe_unused]] const auto filled = kept.fill(slots_dir / name, kept.slot_links());
+  if (!from_folder) return point_live_path(settings.live, slots_dir / name);
+  if (!adopted) {
+    return failure(ErrorKind::refused,
+                   fmt::format("live path {}: somebody has put a real folder there just now", settings.live));
+  }
+  if (auto cleared = clear_adopted_path(settings.live, slots_dir); !cleared) return cleared;
+  if (auto can = check_adoptable(name, find(name)->root); !can) return can;
+  if (auto settled = kept.settle({settings.live, {}}, kept.folder_links(), loader()); !settled) return settled;
+  return adopt_live_path(settings.live, slots_dir / name);
+}
+
 Result<void> SlotDir::link_to(const std::string& slot) {
-  if (parts_->find(slot) == nullptr) return failure(ErrorKind::not_found, fmt::format("there is no slot {}", slot));
-  if (auto good = check_live_path(parts_->settings.live, parts_->slots_dir); !good) return good;
-  const auto switched = point_live_path(parts_->settings.live, parts_->slots_dir / slot);
+  if (slot != kAdoptedSlot && parts_->find(slot) == nullptr) {
+    return failure(ErrorKind::not_found, fmt::format("there is no slot {}", slot));
+  }
+  const auto switched = parts_->switch_to(slot);
   // An error may have come after the rename: look, whatever it says.
   if (auto read = parts_->read_live_path(); !read && switched) return read;
   if (switched) parts_->live_is_good = true;
@@ -316,70 +343,6 @@ Result<void> SlotDir::discard(const std::string& name) {
   if (slot == nullptr) return {};
   if (slot->live) return failure(ErrorKind::refused, fmt::format("{} is live", name));
   return parts_->remove_slot(name);
-}
-
-void SlotDir::Parts::drop_spare() {
-  spare = {};
-  // What cannot be removed now is removed before the next spare is made.
-  [[maybe_unused]] const auto removed = remove_tree(slots_dir / kSpare);
-}
-
-/// A spare that cannot be made costs the next deploy some time, nothing else.
-void SlotDir::Parts::make_spare() {
-  const Slot* live_slot = live();
-  if (live_slot == nullptr || !live_is_good || live_slot->root == spare) return;
-  if (spare.is_nothing() && !make_root(slots_dir / kSpare)) return;
-  const ObjectId from = std::exchange(spare, {});
-  if (make_tree(slots_dir / kSpare, from, live_slot->root)) {
-    spare = live_slot->root;
-  } else {
-    drop_spare();
-  }
-}
-
-/// False when surplus slots are left.
-bool SlotDir::Parts::reap() {
-  std::vector<std::pair<SteadyTime, std::string>> idle;
-  for (const Slot& slot : slots) {
-    if (!slot.live) idle.emplace_back(idle_since[slot.name], slot.name);
-  }
-  std::stable_sort(idle.begin(), idle.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  const std::size_t before = slots.size();
-  const SteadyTime now = clock();
-  for (const auto& [since, name] : idle) {
-    if (slots.size() <= settings.slots) break;
-    if (now - since < settings.idle_grace || !process_using(slots_dir / name).empty()) continue;
-    if (!remove_slot(name)) break;
-  }
-  if (slots.size() != before) sweep_trees();
-  return slots.size() <= settings.slots;
-}
-
-void SlotDir::Parts::sweep_trees() {
-  std::set<ObjectId> needed;
-  std::vector<ObjectId> open;
-  open.reserve(slots.size() + 1);
-  for (const Slot& slot : slots) open.push_back(slot.root);
-  if (!spare.is_nothing()) open.push_back(spare);
-  while (!open.empty()) {
-    const ObjectId id = open.back();
-    open.pop_back();
-    if (!needed.insert(id).second) continue;
-    const auto tree = shelf.tree(id);
-    if (!tree) return;  // what it needs is not known: keep all
-    for (const TreeEntry& entry : tree->entries) {
-      if (entry.kind == EntryKind::folder) open.push_back(entry.id);
-    }
-  }
-  // What cannot be removed now goes the next time.
-  [[maybe_unused]] const auto kept = shelf.keep_trees(needed);
-}
-
-bool SlotDir::tidy() {
-  parts_->shelf.clear_files();
-  const bool done = parts_->reap();
-  parts_->make_spare();
-  return done;
 }
 
 }  // namespace serin::apply

@@ -46,6 +46,10 @@ class SlotDir {
   /// By release number.
   [[nodiscard]] std::vector<Slot> slots() const;
   [[nodiscard]] std::optional<Slot> live() const;
+  /// True when a real folder stands at the live path: what was there before Serin. No slot is live then.
+  [[nodiscard]] bool adopted() const;
+  /// Processes that used slots after their grace, when tidy() last looked: one for each slot.
+  [[nodiscard]] const std::vector<SlotUse>& old_code() const;
   /// True when the release's slot is there.
   [[nodiscard]] bool has(const Release& release) const;
 
@@ -77,14 +81,23 @@ class SlotDir {
   /// missing or damaged: it then relies on less, first not on the spare, then not on the live tree (base() is nothing),
   /// so that after two more pulls at most it succeeds. After an error everything live is as it was.
   Result<std::string> build(const Release& release);
-  /// Points the live path at the slot: one rename, durable when it returns. After an error live() says which it is.
+  /// `refused`, with the path and the remedy, when the release (pulled, not built yet) has what this host keeps, or
+  /// when what is live has real files there that cannot become kept ones.
+  Result<void> check_kept(const Release& release);
+  /// `refused` when a real folder stands at the live path, and this release (pulled or built) must not take its place:
+  /// it holds files that the release does not have and that are not kept, unless they may be set aside.
+  Result<void> check_adoptable(const Release& release);
+  /// Points the live path at the slot: one rename, durable when it returns. A real folder there is exchanged with the
+  /// link and becomes kAdoptedSlot, which is a name to go back to; what is kept moves out of it before. After an error
+  /// live() says which it is.
   Result<void> link_to(const std::string& slot);
   /// Removes the slot when it is not live.
   Result<void> discard(const std::string& slot);
   /// Makes the spare (a clone of the live tree in links, so that the next build touches only what changed), removes
   /// pulled files, and surplus slots that are free: idle for idle_grace, and no process has its cwd, executable, a
-  /// mapping or an open file in it, as far as /proc shows. False when surplus slots are left for a later call.
-  bool tidy();
+  /// mapping or an open file in it, as far as /proc shows. When to be called again: at the end of a slot's grace, and
+  /// while an old slot is in use; nothing when there is no such slot.
+  std::optional<Duration> tidy();
 
  private:
   struct Parts;

@@ -1,12 +1,15 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
+
+#include "protocol/host_status.h"
 
 namespace serin::apply {
 
-/// The process that uses something beneath this folder (cwd, executable, root, a mapping or an open file), as far as
-/// /proc shows to this user: "php-fpm (pid 4711)". Empty: none is seen.
-std::string process_using(const std::filesystem::path& folder);
+/// For each name in this folder a process that uses something beneath it (cwd, executable, root, a mapping or an open
+/// file), as far as /proc shows to this user. One walk over all processes, whatever the number of names.
+std::map<std::string, SlotUse> slots_in_use(const std::filesystem::path& slots_dir);
 
 }  // namespace serin::apply

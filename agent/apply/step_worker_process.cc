@@ -11,8 +11,6 @@ namespace {
 using namespace std::chrono_literals;
 /// After a step the machine has better things to do; so have the other hosts' agents in a test.
 constexpr Duration kTidyAfter = 500ms;
-/// For slots that were in use.
-constexpr Duration kTidyAgain = 60s;
 
 }  // namespace
 
@@ -111,7 +109,7 @@ void StepWorker::work(const std::stop_token& stop) {
     if (job) {
       carry_out(*job, stop);
     } else if (!stop.stop_requested()) {
-      tidy_in_ = applier_->tidy() ? std::nullopt : std::optional(kTidyAgain);
+      tidy_in_ = applier_->tidy();
       // What a step took for its moment: 10 MB for 10,000 new files.
       ::malloc_trim(0);
     }

@@ -60,7 +60,7 @@ Result<void> change_tree(const fs::path& folder, const ObjectId& from, const Obj
   const TreeLoader load = [&](const ObjectId& id) { return sources.shelf.tree(id); };
   const auto changes = diff_trees(from, to, load);
   if (!changes) return std::unexpected(changes.error());
-  auto writer = TreeWriter::open(folder, sources.scratch);
+  auto writer = TreeWriter::open(folder, sources.scratch, sources.share);
   if (!writer) return std::unexpected(writer.error());
   auto made = FolderRoot::open(folder);
   if (!made) return std::unexpected(made.error());
@@ -74,7 +74,17 @@ Result<void> change_tree(const fs::path& folder, const ObjectId& from, const Obj
   }
   Finder finder(std::move(*made), std::move(*pulled), std::move(live), sources, load);
   const auto find = [&](const std::string& path, const TreeEntry& entry) { return finder.find(path, entry); };
+  if (!from.is_nothing()) {
+    TreeLookup before(from, load);
+    for (const KeptLink& link : sources.kept) {
+      const auto is_released = [&](const std::string& path) { return before.find(path) != nullptr; };
+      if (auto removed = writer->remove_link(link.path, is_released); !removed) return removed;
+    }
+  }
   if (auto applied = writer->apply(*changes, find); !applied) return applied;
+  for (const KeptLink& link : sources.kept) {
+    if (auto added = writer->add_link(link.path, link.target); !added) return added;
+  }
   return writer->sync();
 }
 

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -48,12 +50,13 @@ Result<ObjectId> copy_bytes(int from, int to, const std::string& path) {
 
 }  // namespace
 
-Result<TreeWriter> TreeWriter::open(const std::filesystem::path& root, const std::filesystem::path& scratch) {
+Result<TreeWriter> TreeWriter::open(const std::filesystem::path& root, const std::filesystem::path& scratch,
+                                    agent::Share share) {
   auto root_folder = FolderRoot::open(root);
   if (!root_folder) return std::unexpected(root_folder.error());
   auto scratch_folder = FolderRoot::open(scratch);
   if (!scratch_folder) return std::unexpected(scratch_folder.error());
-  return TreeWriter(std::move(*root_folder), std::move(*scratch_folder));
+  return TreeWriter(std::move(*root_folder), std::move(*scratch_folder), share);
 }
 
 Result<TreeWriter::Place> TreeWriter::place_of(const std::string& path) {
@@ -124,7 +127,7 @@ Result<void> TreeWriter::make_file(const Place& place, const std::string& path, 
   const std::string name = name_in(source.path);
   if (source.how == FileSource::How::take) return take(*from, name, place, path, entry);
   if (source.how == FileSource::How::link) {
-    const auto shared = share(*from, name, place, entry);
+    const auto shared = share(*from, name, place, path, entry);
     if (!shared) return failure(shared.error(), "link " + printable(path));
     if (*shared) return {};
   }
@@ -132,20 +135,54 @@ Result<void> TreeWriter::make_file(const Place& place, const std::string& path, 
 }
 
 /// False when it cannot be shared: another mode or time, another filesystem, too many links.
-Result<bool> TreeWriter::share(int from, const std::string& name, const Place& place, const TreeEntry& entry) {
+Result<bool> TreeWriter::share(int from, const std::string& name, const Place& place, const std::string& path,
+                               const TreeEntry& entry) {
+  if (share_ == agent::Share::copy) return false;
   struct stat there{};
   if (::fstatat(from, name.c_str(), &there, AT_SYMLINK_NOFOLLOW) != 0) return false;
   const bool same = S_ISREG(there.st_mode) && (there.st_mode & 07777U) == mode_of(entry) &&
                     there.st_mtim.tv_sec == entry.mtime_s && static_cast<std::uint64_t>(there.st_size) == entry.size;
   if (!same) return false;
+  if (share_ != agent::Share::hardlink && reflinks_) {
+    const auto shared = reflink(from, name, place, path, entry);
+    if (!shared || *shared) return shared;
+    reflinks_ = false;
+  }
+  return share_ == agent::Share::reflink ? Result<bool>(false) : hardlink(from, name, place, scratch_.fd());
+}
+
+/// A file of its own that has the other's blocks until one of them changes.
+Result<bool> TreeWriter::reflink(int from, const std::string& name, const Place& place, const std::string& path,
+                                 const TreeEntry& entry) {
+  const posix::UniqueFd source(::openat(from, name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!source) return false;
+  auto file = new_scratch_file(path);
+  if (!file) return std::unexpected(file.error());
+  if (::ioctl(file->get(), FICLONE, source.get()) != 0) {
+    if (errno == ENOSPC || errno == EDQUOT) return failed("share", path);
+    return false;
+  }
+  if (auto finished = finish_file(std::move(*file), path, entry); !finished) return std::unexpected(finished.error());
+  if (::renameat(scratch_.fd(), kTemporary, place.folder, place.name.c_str()) != 0) return failed("rename", path);
+  return true;
+}
+
+Result<bool> TreeWriter::hardlink(int from, const std::string& name, const Place& place, int scratch) {
   if (::linkat(from, name.c_str(), place.folder, place.name.c_str(), 0) == 0) return true;
   if (errno != EEXIST) return false;
-  ::unlinkat(scratch_.fd(), kTemporary, 0);
-  if (::linkat(from, name.c_str(), scratch_.fd(), kTemporary, 0) != 0) return false;
-  if (::renameat(scratch_.fd(), kTemporary, place.folder, place.name.c_str()) != 0) {
+  ::unlinkat(scratch, kTemporary, 0);
+  if (::linkat(from, name.c_str(), scratch, kTemporary, 0) != 0) return false;
+  if (::renameat(scratch, kTemporary, place.folder, place.name.c_str()) != 0) {
     return std::unexpected(posix::errno_error("rename", errno));
   }
   return true;
+}
+
+Result<posix::UniqueFd> TreeWriter::new_scratch_file(const std::string& path) {
+  ::unlinkat(scratch_.fd(), kTemporary, 0);
+  posix::UniqueFd file(::openat(scratch_.fd(), kTemporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!file) return failed("make the file", path);
+  return file;
 }
 
 Result<void> TreeWriter::take(int from, const std::string& name, const Place& place, const std::string& path,
@@ -164,15 +201,14 @@ Result<void> TreeWriter::copy(int from, const std::string& name, const Place& pl
     return failure(ErrorKind::corrupt, printable(path) + ": the file that should be shared is missing");
   }
   if (!source) return failed("open the file to be copied for", path);
-  ::unlinkat(scratch_.fd(), kTemporary, 0);
-  posix::UniqueFd file(::openat(scratch_.fd(), kTemporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!file) return failed("make the file", path);
-  const auto id = copy_bytes(source.get(), file.get(), path);
+  auto file = new_scratch_file(path);
+  if (!file) return std::unexpected(file.error());
+  const auto id = copy_bytes(source.get(), file->get(), path);
   if (!id) return std::unexpected(id.error());
   if (*id != entry.id) {
     return failure(ErrorKind::corrupt, printable(path) + ": the file that should be copied has other bytes");
   }
-  if (auto finished = finish_file(std::move(file), path, entry); !finished) return finished;
+  if (auto finished = finish_file(std::move(*file), path, entry); !finished) return finished;
   if (::renameat(scratch_.fd(), kTemporary, place.folder, place.name.c_str()) != 0) return failed("rename", path);
   return {};
 }
@@ -182,6 +218,41 @@ Result<void> TreeWriter::finish_file(posix::UniqueFd file, const std::string& pa
   if (::fchmod(file.get(), mode_of(entry)) != 0) return failed("chmod", path);
   if (::futimens(file.get(), times) != 0) return failed("set the time of", path);
   if (new_files_.size() <= kSyncEachMax) new_files_.push_back(std::move(file));
+  return {};
+}
+
+Result<void> TreeWriter::add_link(const std::string& path, const std::string& target) {
+  for (std::size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
+    const std::string parent = path.substr(0, slash);
+    const auto place = place_of(parent);
+    if (!place) return std::unexpected(place.error());
+    struct stat there{};
+    if (::fstatat(place->folder, place->name.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0) continue;
+    if (auto made = make_folder(*place, parent); !made) return made;
+  }
+  const auto place = place_of(path);
+  if (!place) return std::unexpected(place.error());
+  if (::symlinkat(target.c_str(), place->folder, place->name.c_str()) != 0) return failed("make the link", path);
+  return {};
+}
+
+Result<void> TreeWriter::remove_link(const std::string& path,
+                                     const std::function<bool(const std::string&)>& is_released) {
+  const auto place = place_of(path);
+  if (!place) return std::unexpected(place.error());
+  if (::unlinkat(place->folder, place->name.c_str(), 0) != 0) return failed("remove the link", path);
+  root_.forget();
+  for (std::string parent = parent_of(path); !parent.empty() && !is_released(parent); parent = parent_of(parent)) {
+    const auto above = place_of(parent);
+    if (!above) return std::unexpected(above.error());
+    if (::unlinkat(above->folder, above->name.c_str(), AT_REMOVEDIR) == 0) {
+      touched_folders_.erase(parent);
+    } else if (errno == ENOTEMPTY || errno == EEXIST) {
+      break;  // another link is in it
+    } else {
+      return failed("remove", parent);
+    }
+  }
   return {};
 }
 

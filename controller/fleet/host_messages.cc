@@ -158,6 +158,11 @@ void note_outcome(ApplicationStatus& status, const Outcome& outcome) {
   status.last_order = outcome.order;
   status.live_release = outcome.live_release;
   status.live_root = outcome.live_root;
+  if (outcome.live_release != 0) {
+    status.adopted = false;
+  } else if (outcome.result == StepResult::loaded || outcome.result == StepResult::taken_back) {
+    status.adopted = true;
+  }
   switch (outcome.result) {
     case StepResult::staged:
       status.state = HostState::staged;

@@ -49,7 +49,8 @@ std::string local_time(std::int64_t wall_ms) {
 struct HostLine {
   HostName name;
   std::string group, presence, state, note;
-  std::string controller_key;  ///< by which it reached this controller
+  std::string controller_key;     ///< by which it reached this controller
+  std::vector<SlotUse> old_code;  ///< processes
   ReleaseNumber release = 0;
   std::optional<double> error_rate;
   std::optional<Duration> seen;
@@ -58,6 +59,15 @@ struct HostLine {
 
 void add_note(std::string& note, const std::string& text) {
   note += (note.empty() ? "" : "; ") + text;
+}
+
+/// What is unusual about what the host runs.
+void add_live_notes(std::string& note, const ApplicationStatus& status) {
+  if (status.adopted) add_note(note, "runs the folder from before Serin");
+  for (const SlotUse& use : status.old_code) {
+    add_note(note, fmt::format("runs old code: pid {} ({}) in {}", use.pid, printable(use.command, 32),
+                               printable(use.slot, 64)));
+  }
 }
 
 HostLine host_line(const ControllerState& state, const controller::ApplicationSettings& settings,
@@ -78,8 +88,10 @@ HostLine host_line(const ControllerState& state, const controller::ApplicationSe
   }
   line.state = name_of(status->second.state);
   line.release = status->second.live_release;
+  line.old_code = status->second.old_code;
   line.runs_wanted = wanted != nullptr && status->second.live_root == wanted->release.root;
   line.error_rate = state.ledger.error_rate(host.record.name, settings.name, now.steady, kRateSeconds);
+  add_live_notes(line.note, status->second);
   if (!status->second.blind.empty()) add_note(line.note, "BLIND: " + printable(status->second.blind, 160));
   if (host.session && (host.session->wall_offset_ms > 2'000 || host.session->wall_offset_ms < -2'000)) {
     add_note(line.note,
@@ -118,6 +130,11 @@ Json host_json(const HostLine& line) {
             {"presence", line.presence}, {"state", line.state},
             {"release", line.release},   {"runs_wanted", line.runs_wanted},
             {"note", line.note},         {"controller_key", line.controller_key}};
+  json["old_code"] = Json::array();
+  for (const SlotUse& use : line.old_code) {
+    json["old_code"].push_back(
+        {{"slot", printable(use.slot, 64)}, {"pid", use.pid}, {"command", printable(use.command, 32)}});
+  }
   json["errors_per_second"] = line.error_rate ? Json(*line.error_rate) : Json(nullptr);
   json["seen_ms_ago"] = line.seen ? Json(line.seen->count()) : Json(nullptr);
   return json;

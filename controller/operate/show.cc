@@ -49,7 +49,7 @@ std::string host_table(const rollout::Rollout& rollout) {
   Table table{{"HOST", "STAGE", "STEP", "FORMER", "WHAT"}};
   for (const rollout::PlanHost& host : rollout.hosts) {
     table.add({host.host, rollout.stages[host.stage].name, words_of(name_of(host.step)),
-               host.former == 0 ? "-" : fmt::format("r{}", host.former), printable(host.detail, 160)});
+               rollout::former_text(host.former), printable(host.detail, 160)});
   }
   return table.text();
 }
@@ -79,7 +79,8 @@ OperatorEvent render_show(const evidence::StoredTrace& stored, Now now) {
     json["plan"].push_back({{"host", host.host},
                             {"stage", rollout.stages[host.stage].name},
                             {"step", name_of(host.step)},
-                            {"former", host.former},
+                            {"former", host.former == rollout::kAdopted ? 0 : host.former},
+                            {"former_adopted", host.former == rollout::kAdopted},
                             {"detail", printable(host.detail, 400)}});
   }
   return {.final = true,

@@ -14,7 +14,7 @@ struct Candidate {
   std::vector<std::string> labels;
   bool connected = false;
   bool reports_application = false;  ///< it has the application in its configuration
-  ReleaseNumber live = 0;
+  ReleaseNumber live = 0;            ///< or kAdopted
 };
 
 /// True when the group names the host.

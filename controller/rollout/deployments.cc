@@ -25,6 +25,11 @@ using controller::Trust;
 /// After a switch: seconds are aligned to within one, and what served the old release logs on for a moment.
 constexpr auto kSettles = std::chrono::seconds{2};
 
+/// What a host goes back to.
+ReleaseNumber live_of(const ApplicationStatus& status) {
+  return status.adopted ? kAdopted : status.live_release;
+}
+
 std::vector<Candidate> candidates_for(const ControllerState& state, const ApplicationName& application) {
   std::vector<Candidate> candidates;
   for (const auto& [name, host] : state.roster.hosts()) {
@@ -34,7 +39,7 @@ std::vector<Candidate> candidates_for(const ControllerState& state, const Applic
                           .labels = host.record.labels,
                           .connected = host.presence == fleet::Presence::connected,
                           .reports_application = reports,
-                          .live = reports ? status->second.live_release : 0});
+                          .live = reports ? live_of(status->second) : 0});
   }
   return candidates;
 }
@@ -87,6 +92,7 @@ Rollout new_rollout(ControllerState& state, const DeploymentRequest& request, Pl
   const auto wanted = state.wanted.find(request.application);
   const ReleaseNumber trusted_way_back = wanted == state.wanted.end() ? 0 : wanted->second;
   for (PlanHost& host : rollout.hosts) {
+    if (host.former == kAdopted) continue;
     const KnownRelease* former = controller::find_release(state, request.application, host.former);
     if (former == nullptr || former->trust == Trust::rejected || former->trust == Trust::untried) {
       host.former = trusted_way_back;
@@ -155,12 +161,14 @@ void carry_out(ControllerState& state, const ApplicationName& application, const
       turn.record(controller::StoreDeployment{active.rollout});
     } else if (const auto* send = std::get_if<SendOrder>(&effect)) {
       const PlanHost& host = active.rollout.hosts[send->index];
-      const KnownRelease* release = controller::find_release(state, application, send->release);
-      if (release == nullptr) continue;  // a former release that is not Serin's: the plan gave none
+      const bool restores = send->release == kAdopted;
+      const KnownRelease* release =
+          controller::find_release(state, application, restores ? active.rollout.release : send->release);
+      if (release == nullptr) continue;  // one that this controller does not know
       if (send->action == OrderAction::activate) refresh_trust(state, application, host.host, now);
       send_order(state, host.host,
-                 make_order(state, host.host, application, {active.rollout.id, send->sequence}, send->action, *release,
-                            send->take_back),
+                 make_order(state, host.host, application, {active.rollout.id, send->sequence},
+                            restores ? OrderAction::restore : send->action, *release, send->take_back),
                  turn);
     } else if (const auto* line = std::get_if<TellOperator>(&effect)) {
       tell_watchers(active, operate::line_event(line->text), turn);
@@ -231,7 +239,7 @@ void refresh_trust(ControllerState& state, const ApplicationName& application, c
     const auto status = known->applications.find(application);
     if (status != known->applications.end() && runs_what_is_live(status->second)) {
       const KnownRelease* live = controller::find_release(state, application, status->second.live_release);
-      trusted = live != nullptr && live->trust == Trust::trusted;
+      trusted = status->second.adopted || (live != nullptr && live->trust == Trust::trusted);
     }
   }
   // Between the order to switch and the verdict a host is under test, whatever it last said of itself.

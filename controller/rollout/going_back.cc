@@ -6,6 +6,14 @@
 
 namespace serin::rollout {
 
+namespace {
+
+bool runs_former(const PlanHost& host, const Outcome& outcome) {
+  return outcome.live_release == (host.former == kAdopted ? 0 : host.former);
+}
+
+}  // namespace
+
 bool Move::takes_back(const PlanHost& host) const {
   return r_.phase == Phase::going_back && host.former != 0 && host.ordered == OrderAction::activate;
 }
@@ -78,16 +86,16 @@ void Move::returned_outcome(std::size_t index, const Outcome& outcome) {
     case StepResult::loaded:
       host.detail.clear();
       set_step(index, HostStep::returned);
-      tell(fmt::format("{} is back on r{}", host.host, host.former));
+      tell(fmt::format("{} is back on {}", host.host, former_text(host.former)));
       break;
     case StepResult::unchanged:
     case StepResult::taken_back:
       // An order that changed nothing leaves what is live: that is the former release when the host had gone back by
       // itself before, and the failed one otherwise.
-      if (outcome.live_release == host.former) {
+      if (runs_former(host, outcome)) {
         host.detail = failure_text(outcome);
         set_step(index, HostStep::returned);
-        tell(fmt::format("{} is back on r{}, though: {}", host.host, host.former, host.detail));
+        tell(fmt::format("{} is back on {}, though: {}", host.host, former_text(host.former), host.detail));
       } else {
         fail(index, HostStep::broken, "could not go back: " + failure_text(outcome));
       }

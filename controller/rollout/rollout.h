@@ -64,7 +64,7 @@ struct SendOrder {
   std::size_t index;
   std::uint32_t sequence;  ///< of this order; the row may have moved on by the time it is sent
   OrderAction action;
-  ReleaseNumber release;
+  ReleaseNumber release;  ///< kAdopted: the adopted folder is to be restored
   bool take_back;
 };
 /// The canaries' evidence begins; not repeated after a restart: soak_from is in the row.
@@ -116,5 +116,8 @@ int exit_code(const Rollout& rollout);
 /// The final line: "released r12 on 12 of 12 hosts in 34 s", "taken back: ..."; names hosts that
 /// lack it. Of a rollout that goes on: where it stands.
 std::string summary(const Rollout& rollout);
+
+/// What a host goes back to: "r11", "the adopted folder", "-".
+std::string former_text(ReleaseNumber former);
 
 }  // namespace serin::rollout

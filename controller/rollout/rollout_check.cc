@@ -65,7 +65,8 @@ Breach check_host(const Rollout& rollout, const PlanHost& host) {
   if (host.step == HostStep::loaded && !host.loaded_at) return host.host + " is loaded since never";
   if (is_one_of(host.step, {HostStep::returning, HostStep::returned}) &&
       (host.former == 0 || goes_forward(rollout.phase))) {
-    return fmt::format("{} is {} to r{} while {}", host.host, name_of(host.step), host.former, name_of(rollout.phase));
+    return fmt::format("{} is {} to {} while {}", host.host, name_of(host.step), former_text(host.former),
+                       name_of(rollout.phase));
   }
   return std::nullopt;
 }

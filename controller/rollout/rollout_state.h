@@ -33,10 +33,13 @@ enum class HostStep : std::uint8_t {
 static_assert(static_cast<std::size_t>(HostStep::absent) + 1 == kHostSteps);
 std::string_view name_of(HostStep step);
 
+/// In the place of a release's number: the folder that was live before Serin.
+inline constexpr ReleaseNumber kAdopted = (1ULL << 63U) - 1;
+
 struct PlanHost {
   HostName host;
   std::uint32_t stage = 0;   ///< index into Rollout::stages
-  ReleaseNumber former = 0;  ///< what was live when the plan was made; 0: nothing to go back to
+  ReleaseNumber former = 0;  ///< what was live when the plan was made, or kAdopted; 0: nothing to go back to
   HostStep step = HostStep::waiting;
   std::uint32_t sequence = 0;                  ///< of the newest order
   OrderAction ordered = OrderAction::unknown;  ///< what the newest order asked for; unknown: none yet

@@ -238,6 +238,11 @@ Counts count_hosts(const Rollout& rollout) {
   return counts;
 }
 
+std::string former_text(ReleaseNumber former) {
+  if (former == kAdopted) return "the adopted folder";
+  return former == 0 ? "-" : fmt::format("r{}", former);
+}
+
 int exit_code(const Rollout& rollout) {
   if (rollout.phase == Phase::held) return 4;
   const Counts counts = count_hosts(rollout);

@@ -39,6 +39,10 @@ live = "/srv/shop/live"
 slots_dir = "/srv/slots/shop/"
 slots = 5
 idle_grace = "0s"
+keep = ["uploads/", "config/local.php"]
+keep_dir = "/srv/kept"
+share = "reflink"
+adopt = "set-aside"
 reload = ["/bin/reload", "--fast"]
 reload_timeout = "5s"
 check = ["/bin/check"]
@@ -65,13 +69,21 @@ live = "/srv/blog/live"
       .controller_keys = {key('A')},
       .release_keys = {key('B')},
       .log_level = "error",
-      .applications = {{"blog", {.name = "blog", .live = "/srv/blog/live", .slots_dir = "/srv/blog/live.slots"}},
+      .applications = {{"blog",
+                        {.name = "blog",
+                         .live = "/srv/blog/live",
+                         .slots_dir = "/srv/blog/live.slots",
+                         .keep_dir = "/srv/blog/live.kept"}},
                        {"shop",
                         {.name = "shop",
                          .live = "/srv/shop/live",
                          .slots_dir = "/srv/slots/shop",
                          .slots = 5,
                          .idle_grace = 0s,
+                         .keep = {{"uploads", true}, {"config/local.php", false}},
+                         .keep_dir = "/srv/kept",
+                         .share = Share::reflink,
+                         .adopt = Adopt::set_aside,
                          .reload = {.argv = {"/bin/reload", "--fast"}, .timeout = 5s},
                          .check = {.argv = {"/bin/check"}, .timeout = 1min},
                          .sources = {{.path = "/var/log/shop/*.log"}, {.path = "/var/log/php.log"}},
@@ -194,6 +206,32 @@ TEST(AgentConfig, refuses_an_application_that_could_not_be_applied) {
             "'-', at most 64 bytes");
 }
 
+TEST(AgentConfig, refuses_kept_paths_that_cannot_be_links) {
+  const std::string right = R"(relative, without . and .., such as "uploads/" or "config/local.php")";
+  const std::string once = "each path once, and not what lies in a kept folder";
+  const std::string beside = "a folder beside the live path, on the same filesystem; or leave keep_dir out";
+  const Mistake rows[] = {
+      {"keep = [\"/uploads\"]", R"(keep: "/uploads" is no path in a release; )" + right},
+      {"keep = [\"a/../b\"]", R"(keep: "a/../b" is no path in a release; )" + right},
+      {"keep = [\"./a\"]", R"(keep: "./a" is no path in a release; )" + right},
+      {"keep = [\"/\"]", R"(keep: "/" is no path in a release; )" + right},
+      {"keep = [\"a//\"]", R"(keep: "a//" is no path in a release; )" + right},
+      {"keep = [\"a\", \"b\", \"a/\"]", R"(keep: "a/" stands here twice; )" + once},
+      {"keep = [\"a/b\", \"a\"]", R"(keep: "a" and "a/b": one lies in the other; )" + once},
+      {"keep = [\"a\", \"a/b/c\"]", R"(keep: "a/b/c" and "a": one lies in the other; )" + once},
+      {"keep_dir = \"/srv/shop/live/kept\"\nkeep = [\"a\"]",
+       R"(keep_dir: keep_dir "/srv/shop/live/kept" lies in live "/srv/shop/live"; )" + beside},
+      {"keep_dir = \"/srv/shop/live.slots\"\nkeep = [\"a\"]",
+       R"(keep_dir: keep_dir "/srv/shop/live.slots" lies in slots_dir "/srv/shop/live.slots"; )" + beside},
+      {"keep_dir = \"/srv\"\nkeep = [\"live\"]",
+       R"(keep_dir: live "/srv/shop/live" lies in /srv/shop/live, which is kept; )" + beside},
+      {"share = \"links\"", R"(share: "links" is none of the choices; "auto", "reflink", "hardlink" or "copy")"},
+      {"adopt = \"yes\"", R"(adopt: "yes" is none of the choices; "refuse" or "set-aside")"},
+  };
+  for (const Mistake& row : rows) EXPECT_EQ(mistakes(kShop + row.toml), "a.toml:6: application.shop." + row.text);
+  EXPECT_EQ(mistakes(kShop + "keep = [\"ab\", \"a\", \"a-b/c\"]"), "") << "names, not prefixes";
+}
+
 TEST(AgentConfig, keeps_applications_out_of_each_others_trees) {
   const Mistake rows[] = {
       {"live = \"/srv//shop/live/\"",
@@ -232,6 +270,7 @@ TEST(AgentSample, is_good_and_shows_the_defaults_that_are_true) {
   expected.applications["shop"] = {.name = "shop",
                                    .live = "/srv/shop/current",
                                    .slots_dir = "/srv/shop/current.slots",
+                                   .keep_dir = "/srv/shop/current.kept",
                                    .sources = {{.path = "/var/log/shop/error.log"}},
                                    .rules = {{.name = "php-fatal", .match = "PHP (Fatal|Parse) error", .unless = ""}}};
   EXPECT_EQ(*as_it_is, expected);

@@ -79,11 +79,17 @@ Turn CoreFixture::heartbeat(std::size_t host) {
 Turn CoreFixture::finish(std::size_t host, const Order& order, StepResult result) {
   ApplicationStatus& mine = status(host);
   mine.last_order = order.id;
-  if (result == StepResult::loaded) {
+  if (result == StepResult::loaded && order.action == OrderAction::restore) {
+    mine.state = HostState::loaded;
+    mine.live_release = 0;
+    mine.live_root = {};
+    mine.adopted = true;
+  } else if (result == StepResult::loaded) {
     const auto release = decode_release(order.release.record);
     mine.state = HostState::loaded;
     mine.live_release = release->number;
     mine.live_root = release->root;
+    mine.adopted = false;
   }
   if (result == StepResult::staged) mine.state = HostState::staged;
   if (result == StepResult::taken_back) mine.state = HostState::taken_back;

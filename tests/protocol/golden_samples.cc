@@ -19,7 +19,9 @@ ApplicationStatus status() {
           .slots = {10, 11, 12},
           .last_order = {.deployment = 7, .sequence = 3},
           .rules_hash = "5f2c",
-          .blind = "cannot read /var/log/shop/error.log: Permission denied"};
+          .blind = "cannot read /var/log/shop/error.log: Permission denied",
+          .adopted = true,
+          .old_code = {{.slot = "r9-9f86d081884c", .pid = 4'711, .command = "php-fpm"}}};
 }
 
 ApplicationStatus other_status() {

@@ -14,9 +14,10 @@ FLEET_AGENT_LINES='reload_timeout = "2s"'
 fleet_init 8 2 1
 echo one >"$FLEET/staging/index"
 
-# web-04: its log is a folder; web-05: the live path is a real folder; web-06: a foreign link; web-07: its parent is gone.
+# web-04: its log is a folder; web-05: the live path is a real folder with a file that no release has; web-06: a foreign link; web-07: its parent is gone.
 rm "$FLEET/hosts/web-04/app.log" && mkdir "$FLEET/hosts/web-04/app.log"
 mkdir "$FLEET/hosts/web-05/live"
+echo mine >"$FLEET/hosts/web-05/live/notes"
 ln -s /tmp "$FLEET/hosts/web-06/live"
 sed -i "s|^live = .*|live = \"$FLEET/hosts/web-07/no/such/live\"|" "$FLEET/hosts/web-07/agent.toml"
 fleet_start

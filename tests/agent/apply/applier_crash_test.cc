@@ -22,6 +22,7 @@ class ApplierCrash : public testing::Test {
     settings_.name = "shop";
     settings_.live = (folder_ / "current").string();
     settings_.idle_grace = Duration{0};
+    settings_.keep = {{"kept/data", true}, {"many/local", false}};
     settings_.reload.argv = {"/bin/sh", "-c", "test ! -e " + (folder_ / "fail-").string() + "$SERIN_RELEASE"};
   }
 
@@ -33,6 +34,14 @@ class ApplierCrash : public testing::Test {
     if (number % 2 == 0) all["kind"] = file("a file");
     if (number % 2 == 1) all["kind/inner"] = file("in a folder");
     for (int i = 0; i < 8; ++i) all["many/" + std::to_string(i)] = file(i == 0 ? n : std::to_string(i));
+    return all;
+  }
+
+  /// As it stands on the host.
+  static SampleTree with_links(SampleTree all) {
+    for (const char* path : {"kept/data", "many/local"}) {
+      all[path] = link_to(fmt::format("../../../current.kept/shop/{}", path));
+    }
     return all;
   }
 
@@ -66,7 +75,8 @@ class ApplierCrash : public testing::Test {
     if (!fs::exists(fs::symlink_status(settings_.live))) return 0;
     std::string differences;
     for (const ReleaseNumber number : {newest, newest - 1}) {
-      const std::string difference = number == 0 ? "nothing" : apply::difference(settings_.live, tree(number));
+      const std::string difference =
+          number == 0 ? "nothing" : apply::difference(settings_.live, with_links(tree(number)));
       if (difference.empty()) return number;
       differences += fmt::format("\nr{}: {}", number, difference);
     }

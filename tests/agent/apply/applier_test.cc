@@ -242,9 +242,9 @@ TEST_F(ApplierTest, a_switch_that_fails_changes_nothing) {
   EXPECT_EQ(run(1, 1), "loaded");
   EXPECT_EQ(run(2, 2, OrderAction::stage), "staged");
   fs::rename(settings_.live, folder_ / "aside");
-  fs::create_directory(settings_.live);
+  std::ofstream(settings_.live) << "x";
   EXPECT_EQ(run(2, 3), "unchanged switch");
-  EXPECT_NE(applier_->unacknowledged()->output.find("it is a real folder"), std::string::npos);
+  EXPECT_NE(applier_->unacknowledged()->output.find("it is no link"), std::string::npos);
   EXPECT_EQ(loads(), "1 ");
 }
 
@@ -264,12 +264,66 @@ TEST_F(ApplierTest, a_damaged_journal_is_told_and_what_is_live_stays) {
 
 TEST_F(ApplierTest, a_live_path_that_cannot_be_used_is_told) {
   applier_.reset();
-  fs::create_directory(settings_.live);
+  std::ofstream(settings_.live) << "x";
   const auto opened = Applier::open(
       {.settings = settings_, .state_dir = folder_ / "state", .pull = pull_, .now = now, .on_status = [](const auto&) {
        }});
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().kind, ErrorKind::refused);
+}
+
+// ---- a folder that was live before Serin, and what is kept ----
+
+TEST_F(ApplierTest, a_first_release_that_cannot_be_loaded_gives_the_adopted_folder_back) {
+  applier_.reset();
+  fs::create_directory(settings_.live);
+  std::ofstream(fs::path(settings_.live) / "index") << "before";
+  open();
+  EXPECT_TRUE(applier_->status().adopted);
+  EXPECT_EQ(applier_->status().state, HostState::loaded) << "something is live";
+  fail_hook_of(1);
+  EXPECT_EQ(run(1, 1), "taken back reload hook");
+  EXPECT_EQ(loads(), "1 0 ");
+  EXPECT_TRUE(applier_->status().adopted);
+  EXPECT_EQ(posix::read_file(settings_.live + "/index", 100), "before");
+  mend_hook_of(1);
+  EXPECT_EQ(run(1, 2), "loaded");
+  EXPECT_FALSE(applier_->status().adopted);
+  EXPECT_EQ(run(1, 3, OrderAction::restore), "loaded");
+  EXPECT_EQ(loads(), "1 0 1 0 ");
+  EXPECT_EQ(applier_->unacknowledged()->live_release, 0U);
+  EXPECT_TRUE(applier_->status().adopted);
+  EXPECT_EQ(run(1, 4, OrderAction::restore), "loaded") << "twice is once";
+  EXPECT_EQ(run(2, 5), "loaded");
+}
+
+TEST_F(ApplierTest, without_an_adopted_folder_there_is_nothing_to_restore) {
+  EXPECT_EQ(run(1, 1), "loaded");
+  EXPECT_EQ(run(1, 2, OrderAction::restore), "unchanged switch");
+  EXPECT_EQ(live(), 1U);
+}
+
+TEST_F(ApplierTest, a_folder_with_other_files_is_not_adoptable_and_stays_as_it_is) {
+  applier_.reset();
+  fs::create_directory(settings_.live);
+  std::ofstream(fs::path(settings_.live) / "notes") << "mine";
+  open();
+  for (const OrderAction action : {OrderAction::stage, OrderAction::activate}) {
+    EXPECT_EQ(run(1, action == OrderAction::stage ? 1 : 2, action), "unchanged not-adoptable");
+    EXPECT_NE(applier_->unacknowledged()->output.find("notes"), std::string::npos);
+  }
+  EXPECT_EQ(loads(), "");
+  EXPECT_EQ(posix::read_file(settings_.live + "/notes", 100), "mine");
+}
+
+TEST_F(ApplierTest, a_release_with_a_kept_path_ends_unchanged_with_the_path) {
+  EXPECT_EQ(run(1, 1), "loaded");
+  applier_.reset();
+  settings_.keep = {{"lib", false}};
+  open();
+  EXPECT_EQ(run(2, 2), "unchanged keep");
+  EXPECT_NE(applier_->unacknowledged()->output.find("the release has lib, which this host keeps"), std::string::npos);
+  EXPECT_EQ(live(), 1U);
 }
 
 // ---- a crash in each phase ----

@@ -46,6 +46,9 @@ int rename(const char* from, const char* to) noexcept {
 int renameat(int from_folder, const char* from, int to_folder, const char* to) noexcept {
   return static_cast<int>(counted(SYS_renameat, from_folder, from, to_folder, to));
 }
+int renameat2(int from_folder, const char* from, int to_folder, const char* to, unsigned flags) noexcept {
+  return static_cast<int>(counted(SYS_renameat2, from_folder, from, to_folder, to, flags));
+}
 int link(const char* from, const char* to) noexcept {
   return static_cast<int>(counted(SYS_link, from, to));
 }

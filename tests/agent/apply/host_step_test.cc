@@ -24,7 +24,9 @@ std::string slot(ReleaseNumber number) {
   return release(number).slot_name();
 }
 /// Live is r1 unless a row says otherwise; the order is about r2.
+constexpr ReleaseNumber kFolderLive = 99;
 LiveFacts live_facts(ReleaseNumber number) {
+  if (number == kFolderLive) return {.slot = kAdoptedSlot};
   return number == 0 ? LiveFacts{} : LiveFacts{slot(number), number, root_of(number)};
 }
 
@@ -58,6 +60,12 @@ StepJournal ended(StepResult result, bool acknowledged = false) {
 StepJournal first_release(StepPhase phase) {
   StepJournal step = journal(phase);
   step.former_slot.clear();
+  return step;
+}
+
+StepJournal over_folder(StepPhase phase) {
+  StepJournal step = journal(phase);
+  step.former_slot = kAdoptedSlot;
   return step;
 }
 
@@ -131,6 +139,22 @@ std::vector<Row> rows() {
        S::pulling},
       {"a newer order to activate", ended(R::loaded), newer(activate), 1, staging, "save stage:r2", {}, S::pulling},
       {"a newer order to discard", ended(R::staged), newer(discard), 1, idle, "save discard:r2", {}, S::loaded},
+      {"a newer order to restore",
+       ended(R::loaded),
+       newer(restore),
+       1,
+       switching,
+       "save link:adopted",
+       {},
+       S::switching},
+      {"a newer order to restore what is live",
+       ended(R::loaded),
+       newer(restore),
+       kFolderLive,
+       loading,
+       "save hooks",
+       {},
+       S::switching},
       {"an order of a kind that it does not know", ended(R::loaded), newer(OrderAction::unknown), 1, idle,
        "save report", R::unchanged, S::loaded},
       {"the same order again", ended(R::loaded, true), same, 1, idle, "report", R::loaded, S::loaded},
@@ -207,6 +231,14 @@ std::vector<Row> rows() {
       {"not linked while loading", journal(loading), kLinkFailed, 2, loading, "", {}, S::switching},
       {"hooks done", journal(loading), kHookGood, 2, idle, "save report", R::loaded, S::loaded},
       {"a hook failed", journal(loading), kHookBad, 2, reverting, "save link:r1", {}, S::switching},
+      {"a hook of the release over an adopted folder failed",
+       over_folder(loading),
+       kHookBad,
+       2,
+       reverting,
+       "save link:adopted",
+       {},
+       S::switching},
       {"a hook of the first release failed", first_release(loading), kHookBad, 2, idle, "save report", R::broken,
        S::broken},
       {"discarded while loading", journal(loading), Discarded{}, 2, loading, "", {}, S::switching},

@@ -50,9 +50,9 @@ TEST_F(LivePath, is_refused_when_its_parent_is_missing) {
   expect_refused("the folder " + (folder_ / "missing").string() + " that should hold it does not exist: create it");
 }
 
-TEST_F(LivePath, is_refused_when_it_is_a_real_folder) {
+TEST_F(LivePath, may_be_a_real_folder) {
   fs::create_directory(live_);
-  expect_refused("it is a real folder");
+  EXPECT_EQ(live_slot_of(live_, slots_), "adopted");
 }
 
 TEST_F(LivePath, is_refused_when_it_is_a_plain_file) {

@@ -68,16 +68,16 @@ class SlotKeep : public SlotTest {
 
 TEST_F(SlotKeep, quick_deploys_never_wait_for_a_slot) {
   deploy_up_to(6);
-  EXPECT_FALSE(slots_->tidy()) << "all are in their grace";
+  EXPECT_EQ(slots_->tidy(), settings_.idle_grace) << "all are in their grace";
   EXPECT_EQ(kept(), "1 2 3 4 5 6");
 }
 
 TEST_F(SlotKeep, surplus_slots_go_after_their_grace_the_longest_idle_first) {
   deploy_up_to(5);
   now_ += settings_.idle_grace - 1ms;
-  EXPECT_FALSE(slots_->tidy());
+  EXPECT_EQ(slots_->tidy(), 1ms);
   now_ += 1ms;
-  EXPECT_TRUE(slots_->tidy());
+  EXPECT_EQ(slots_->tidy(), std::nullopt);
   EXPECT_EQ(kept(), "3 4 5");
   EXPECT_FALSE(fs::exists(slots_dir() / name(2)));
   EXPECT_EQ(difference(slots_dir() / name(3), numbered(3)), "");
@@ -90,7 +90,7 @@ TEST_F(SlotKeep, the_grace_begins_when_a_slot_stops_being_live) {
   now_ += settings_.idle_grace - 1ms;
   ASSERT_TRUE(slots_->link_to(name(4)));
   now_ += 1ms;
-  EXPECT_TRUE(slots_->tidy());
+  EXPECT_EQ(slots_->tidy(), settings_.idle_grace - 1ms);
   EXPECT_EQ(kept(), "1 3 4") << "2 was idle for longer than 1";
 }
 
@@ -98,40 +98,54 @@ TEST_F(SlotKeep, a_restart_of_the_agent_begins_the_grace_anew) {
   deploy_up_to(4);
   now_ += settings_.idle_grace;
   open();
-  EXPECT_FALSE(slots_->tidy());
+  EXPECT_EQ(slots_->tidy(), settings_.idle_grace);
   EXPECT_EQ(kept(), "1 2 3 4");
 }
 
-TEST_F(SlotKeep, a_slot_that_a_process_uses_stays) {
+TEST_F(SlotKeep, a_slot_that_a_process_uses_stays_and_the_process_is_named) {
   deploy_up_to(4);
   Dweller dweller(slots_dir() / name(1) / "lib");
   dweller.wait_until_there(slots_dir() / name(1) / "lib");
-  EXPECT_NE(process_using(slots_dir() / name(1)).find("(pid " + std::to_string(dweller.pid()) + ")"),
-            std::string::npos);
-  EXPECT_EQ(process_using(slots_dir() / name(2)), "");
+  EXPECT_EQ(slots_->old_code(), std::vector<SlotUse>{}) << "within its grace it may be in use";
   now_ += settings_.idle_grace;
-  EXPECT_TRUE(slots_->tidy());
+  EXPECT_EQ(slots_->tidy(), 1min) << "looks again";
   EXPECT_EQ(kept(), "1 3 4");
+  const SlotUse use{.slot = name(1), .pid = static_cast<std::uint32_t>(dweller.pid()), .command = "agent_slots_tes"};
+  EXPECT_EQ(slots_->old_code(), std::vector{use});
   deploy_up_to(5);
   dweller.leave();
   now_ += settings_.idle_grace;
-  EXPECT_TRUE(slots_->tidy());
+  EXPECT_EQ(slots_->tidy(), std::nullopt);
   EXPECT_EQ(kept(), "3 4 5");
+  EXPECT_EQ(slots_->old_code(), std::vector<SlotUse>{});
+}
+
+TEST_F(SlotKeep, a_process_in_a_slot_that_is_no_surplus_runs_old_code_too) {
+  deploy_up_to(2);
+  Dweller dweller(slots_dir() / name(1));
+  dweller.wait_until_there(slots_dir() / name(1));
+  now_ += settings_.idle_grace;
+  EXPECT_EQ(slots_->tidy(), 1min);
+  ASSERT_EQ(slots_->old_code().size(), 1U);
+  EXPECT_EQ(slots_->old_code().front().slot, name(1));
 }
 
 TEST_F(SlotKeep, an_open_file_and_a_mapping_are_use_too) {
-  deploy_up_to(1);
+  deploy_up_to(2);
   const fs::path folder = slots_dir() / name(1);
-  EXPECT_EQ(process_using(folder), "");
+  const auto used = [&] { return slots_in_use(slots_dir()).contains(name(1)); };
+  EXPECT_FALSE(used());
   posix::UniqueFd fd(::open((folder / "index.php").c_str(), O_RDONLY | O_CLOEXEC));
-  EXPECT_NE(process_using(folder), "");
+  EXPECT_TRUE(used());
+  EXPECT_FALSE(slots_in_use(slots_dir()).contains(name(2)));
   void* const mapping = ::mmap(nullptr, 1, PROT_READ, MAP_PRIVATE, fd.get(), 0);
   ASSERT_NE(mapping, MAP_FAILED);
   fd.reset();
-  EXPECT_NE(process_using(folder), "");
-  EXPECT_EQ(process_using(folder.string().substr(0, folder.string().size() - 1)), "") << "no prefix of a name";
+  EXPECT_TRUE(used());
+  EXPECT_TRUE(slots_in_use(slots_dir().string().substr(0, slots_dir().string().size() - 1)).empty())
+      << "no prefix of a name";
   ::munmap(mapping, 1);
-  EXPECT_EQ(process_using(folder), "");
+  EXPECT_FALSE(used());
 }
 
 TEST_F(SlotKeep, tidy_makes_a_spare_that_is_the_live_tree_in_links) {

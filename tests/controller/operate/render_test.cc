@@ -99,6 +99,7 @@ TEST(Render, status_as_json_has_the_same) {
                                             {"note", ""},
                                             {"errors_per_second", nullptr},
                                             {"controller_key", ""},
+                                            {"old_code", json::array()},
                                             {"seen_ms_ago", 3'000}}));
 }
 
@@ -131,6 +132,21 @@ TEST(Render, status_tells_what_is_odd_about_a_host) {
   EXPECT_THAT(text, ContainsRegex("web-04 .* loaded +- .* its clock is 5s behind; catching up\n"));
   EXPECT_THAT(text, HasSubstr("2 of 4 hosts do not run r1\n"));
   EXPECT_FALSE(fleet.status_json().at("hosts").at(3).at("runs_wanted").get<bool>());
+}
+
+TEST(Render, status_tells_what_serves_other_code_than_the_release) {
+  Showing fleet;
+  fleet.status(1).old_code = {{.slot = "r9-9f86d081884c", .pid = 123, .command = "php-\x1b[0m"}};
+  fleet.heartbeat(1);
+  fleet.status(2).live_release = 0;
+  fleet.status(2).adopted = true;
+  fleet.heartbeat(2);
+  const std::string text = fleet.shown().text;
+  EXPECT_THAT(text, ContainsRegex("web-01 .* runs old code: pid 123 \\(php-.e\\[0m\\) in r9-9f86d081884c\n"));
+  EXPECT_THAT(text, ContainsRegex("web-02 .* runs the folder from before Serin"));
+  const auto use = fleet.status_json().at("hosts").at(0).at("old_code").at(0);
+  EXPECT_EQ(use.at("pid"), 123);
+  EXPECT_EQ(use.at("slot"), "r9-9f86d081884c");
 }
 
 TEST(Render, status_tells_who_is_away) {

@@ -50,6 +50,54 @@ TEST(Deployments, a_rollback_goes_to_everyone_at_once_and_is_no_force) {
   EXPECT_NE(operate::render_progress(fleet.rollout(), fleet.now).json.find("\"force\":false"), std::string::npos);
 }
 
+/// All hosts run the folder from before Serin, but web-01, the canary, which runs r1 as the first release.
+struct Adopted : CoreFixture {
+  Adopted() {
+    for (std::size_t i = 1; i <= 4; ++i) {
+      status(i).state = HostState::loaded;
+      status(i).adopted = true;
+    }
+    add_release(1, Trust::untried);
+    hello_all();
+    const Order stage = orders(deploy(1)).at(0);
+    finish(1, orders(finish(1, stage, StepResult::staged)).at(0), StepResult::loaded);
+  }
+};
+
+TEST(Deployments, a_first_release_over_folders_from_before_serin_is_judged) {
+  Adopted fleet;
+  EXPECT_FALSE(fleet.rollout().first_release);
+  EXPECT_EQ(fleet.rollout().phase, Phase::soaking);
+  EXPECT_TRUE(fleet.trusted(2));
+  EXPECT_FALSE(fleet.trusted(1));
+}
+
+TEST(Deployments, a_first_release_over_folders_from_before_serin_goes_back_to_them) {
+  Adopted fleet;
+  Turn turn;
+  move_rollout(fleet.state, kShop, AbortAsked{"bob"}, fleet.now, turn);
+  ASSERT_EQ(fleet.orders(turn).size(), 1U);
+  const Order order = fleet.orders(turn).front();
+  EXPECT_EQ(order.action, OrderAction::restore);
+  EXPECT_TRUE(order.take_back);
+  EXPECT_EQ(decode_release(order.release.record)->number, 1U) << "signed, so that the agent takes it";
+  fleet.finish(1, order, StepResult::loaded);
+  const Rollout& ended = fleet.state.latest.at(kShop);
+  EXPECT_EQ(ended.hosts.at(0).step, HostStep::returned);
+  EXPECT_EQ(exit_code(ended), 3);
+  EXPECT_EQ(summary(ended), "aborted by bob; 1 of 1 hosts that had r1 are on their former release, 3 never had it");
+  EXPECT_TRUE(fleet.trusted(1));
+}
+
+TEST(Deployments, a_host_that_cannot_restore_its_folder_is_for_a_person) {
+  Adopted fleet;
+  Turn turn;
+  move_rollout(fleet.state, kShop, AbortAsked{"bob"}, fleet.now, turn);
+  fleet.finish(1, fleet.orders(turn).at(0), StepResult::unchanged);
+  EXPECT_EQ(fleet.state.latest.at(kShop).hosts.at(0).step, HostStep::broken);
+  EXPECT_EQ(exit_code(fleet.state.latest.at(kShop)), 7);
+}
+
 TEST(Deployments, a_take_over_ends_the_running_one_and_begins_in_one_turn) {
   Soaking fleet;
   Turn turn;

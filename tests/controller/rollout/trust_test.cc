@@ -57,6 +57,16 @@ TEST(Trust, a_host_is_trusted_while_it_runs_a_trusted_release_whatever_it_pulls)
   }
 }
 
+TEST(Trust, a_host_is_trusted_while_it_runs_the_folder_from_before_serin) {
+  CoreFixture fixture;
+  fixture.status(2).state = HostState::loaded;
+  fixture.hello_all();
+  EXPECT_FALSE(fixture.trusted(2));
+  fixture.status(2).adopted = true;
+  fixture.heartbeat(2);
+  EXPECT_TRUE(fixture.trusted(2));
+}
+
 TEST(Trust, a_canary_that_took_itself_back_has_a_baseline_again) {
   CoreFixture fixture;
   fixture.released(1);
