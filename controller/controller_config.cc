@@ -20,6 +20,7 @@ using settings::Setting;
 constexpr std::string_view kLabel = "label:";
 constexpr auto kDay = 24h;
 constexpr auto kWeek = 7 * kDay;
+constexpr std::int64_t kPackCacheMax = 1'000'000'000'000'000;
 
 /// What matches_pattern() would not take as it is meant; empty: it is good.
 std::string mistake_of_pattern(std::string_view pattern) {
@@ -286,6 +287,11 @@ constexpr Key<Daemon> kKeys[] = {
            to.log_level,
            {{"trace", "trace"}, {"debug", "debug"}, {"info", "info"}, {"warning", "warning"}, {"error", "error"}});
      }},
+    {"keep_releases", "10", [](const Setting& at, Daemon& to) { at.read_whole(to.keep_releases, 1, 100'000); }},
+    {"keep_for_hosts", R"("720h")",
+     [](const Setting& at, Daemon& to) { at.read_duration(to.keep_for_hosts, 0s, 10 * 365 * kDay); }},
+    {"pack_cache_bytes", "2000000000",
+     [](const Setting& at, Daemon& to) { at.read_whole(to.pack_cache_bytes, 0, kPackCacheMax); }},
     {"application", "[application.NAME]", read_applications},
 };
 

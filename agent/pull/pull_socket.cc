@@ -25,11 +25,8 @@ constexpr int kMessagesPerTurn = 64;  ///< then it looks whether it should stop
 /// One pull over one connection.
 class Pull {
  public:
-  Pull(posix::ClientSocket socket, const Source& source, const Release& release, apply::SlotDir& slots)
-      : socket_(std::move(socket)),
-        source_(source),
-        slots_(slots),
-        session_(release.root, slots.base(), host_of(slots)) {}
+  Pull(posix::ClientSocket socket, const Source& source, PullSession session, apply::SlotDir& slots)
+      : socket_(std::move(socket)), source_(source), slots_(slots), session_(std::move(session)) {}
   ~Pull() {
     for (const auto& [id, fd] : files_) slots_.drop_incoming(id);
   }
@@ -55,11 +52,6 @@ class Pull {
   }
 
  private:
-  static Host host_of(apply::SlotDir& slots) {
-    return {.tree = [&slots](const ObjectId& id) { return slots.tree(id); },
-            .has_file = [&slots](const ObjectId& id) { return slots.has_file(id); }};
-  }
-
   Result<void> ask() {
     if (state_ != posix::ClientSocket::State::connected || posix::boot_time() < retry_at_) return {};
     const auto requests = session_.next_requests();
@@ -146,17 +138,35 @@ class Pull {
   bool space_checked_ = false;
 };
 
-}  // namespace
-
-Result<apply::PullResult> pull_release(posix::LinkContext& context, const posix::CurveKeys& keys, const Source& source,
-                                       const Release& release, apply::SlotDir& slots, const std::stop_token& stop) {
+Result<apply::PullResult> run(posix::LinkContext& context, const posix::CurveKeys& keys, const Source& source,
+                              PullSession session, apply::SlotDir& slots, const std::stop_token& stop) {
   auto socket = posix::ClientSocket::dial(context, {.endpoint = source.endpoint,
                                                     .curve = keys,
                                                     .server_key = source.server_key,
                                                     .frame_bytes_max = limits::kContentFrameBytesMax,
                                                     .high_water_mark = limits::kHighWaterMark});
   if (!socket) return std::unexpected(socket.error());
-  return Pull(std::move(*socket), source, release, slots).run(stop);
+  return Pull(std::move(*socket), source, std::move(session), slots).run(stop);
+}
+
+}  // namespace
+
+Result<apply::PullResult> pull_release(posix::LinkContext& context, const posix::CurveKeys& keys, const Source& source,
+                                       const Release& release, apply::SlotDir& slots, const std::stop_token& stop) {
+  PullSession session(release.root, slots.base(),
+                      {.tree = [&slots](const ObjectId& id) { return slots.tree(id); },
+                       .has_file = [&slots](const ObjectId& id) { return slots.has_file(id); }});
+  return run(context, keys, source, std::move(session), slots, stop);
+}
+
+Result<apply::PullResult> pull_objects(posix::LinkContext& context, const posix::CurveKeys& keys, const Source& source,
+                                       const Release& release, const std::set<ObjectId>& files, apply::SlotDir& slots,
+                                       const std::stop_token& stop) {
+  PullSession session(
+      release.root, {},
+      {.tree = [&slots](const ObjectId& id) { return slots.tree(id); },
+       .has_file = [&slots, &files](const ObjectId& id) { return !files.contains(id) || slots.has_file(id); }});
+  return run(context, keys, source, std::move(session), slots, stop);
 }
 
 }  // namespace serin::pull

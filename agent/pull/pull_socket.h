@@ -1,5 +1,6 @@
 #pragma once
 
+#include <set>
 #include <stop_token>
 #include <string>
 
@@ -21,5 +22,11 @@ struct Source {
 /// object.
 Result<apply::PullResult> pull_release(posix::LinkContext& context, const posix::CurveKeys& keys, const Source& source,
                                        const Release& release, apply::SlotDir& slots, const std::stop_token& stop);
+
+/// The same for these files alone, whatever the live tree holds, and for folders' objects that the slots lack: what
+/// mending a damaged tree needs.
+Result<apply::PullResult> pull_objects(posix::LinkContext& context, const posix::CurveKeys& keys, const Source& source,
+                                       const Release& release, const std::set<ObjectId>& files, apply::SlotDir& slots,
+                                       const std::stop_token& stop);
 
 }  // namespace serin::pull

@@ -97,6 +97,12 @@ Result<const KnownRelease*> rollback_target(const ControllerState& state, const 
     return failure(ErrorKind::not_found,
                    fmt::format("{} has no release r{}: `serin history` lists them", application, number));
   }
+  if (target->collected) {
+    return failure(ErrorKind::refused,
+                   fmt::format("the files of r{} are kept no longer (keep_releases = {} in controller.toml): check that "
+                               "state out in the source and run serin deploy",
+                               number, state.settings.keep_releases));
+  }
   if ((target->trust == Trust::rejected || target->trust == Trust::untried) && !request.force) {
     return failure(ErrorKind::refused, fmt::format("r{} was never released ({}): use --force if you mean it", number,
                                                    name_of(target->trust)));

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <unordered_map>
 
+#include "controller/release/collector_dir.h"
 #include "controller/release/source_scan_dir.h"
 #include "protocol/limits.h"
 #include "protocol/posix/files.h"
@@ -74,6 +75,8 @@ struct ReleaseDir::Parts {
   posix::ObjectWriter objects;
   std::filesystem::path cache_folder;
   BuildOutside outside;
+  std::filesystem::path packs;
+  std::vector<std::pair<ObjectId, std::int64_t>> built;  ///< roots and when, of the last hour
   std::unordered_map<ObjectId, Tree> folders_made;
   FolderStore folders{
       .load = [this](const ObjectId& id) { return load(id); },
@@ -205,9 +208,22 @@ Result<BuildResult> ReleaseDir::build(const BuildRequest& request) {
   for (int i = 0; i < kTries; ++i) {
     result = parts_->build(request, *source, *paths);
     parts_->folders_made.clear();
+    if (result) parts_->built.emplace_back(result->root, parts_->outside.wall_seconds());
     if (result || result.error().kind != ErrorKind::busy) return result;
   }
   return failure(ErrorKind::refused, result.error().text);
+}
+
+Result<CollectResult> ReleaseDir::collect(const CollectRequest& request, const std::stop_token& stop) {
+  const std::int64_t now_s = parts_->outside.wall_seconds();
+  std::erase_if(parts_->built, [now_s](const auto& each) { return now_s - each.second >= kObjectsKept_s; });
+  CollectRequest all = request;
+  for (const auto& [root, at] : parts_->built) all.roots.push_back(root);
+  auto result = collect_objects(parts_->objects, all, now_s, stop);
+  if (!result) return result;
+  const auto packs = collect_packs(parts_->packs, request.pack_cache_bytes, now_s, request.dry_run, *result);
+  if (!packs) return std::unexpected(packs.error());
+  return result;
 }
 
 Result<ReleaseDir> ReleaseDir::open(const std::filesystem::path& state_dir, BuildOutside outside) {
@@ -220,7 +236,9 @@ Result<ReleaseDir> ReleaseDir::open(const std::filesystem::path& state_dir, Buil
       return std::chrono::floor<std::chrono::seconds>(posix::wall_time().time_since_epoch()).count();
     };
   }
-  return ReleaseDir(std::make_unique<Parts>(std::move(*objects), cache_folder, std::move(outside)));
+  auto parts = std::make_unique<Parts>(std::move(*objects), cache_folder, std::move(outside));
+  parts->packs = state_dir / "packs";
+  return ReleaseDir(std::move(parts));
 }
 
 ReleaseDir::ReleaseDir(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}

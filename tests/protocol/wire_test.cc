@@ -59,6 +59,8 @@ std::string smallest(MessageType type) {
     case MessageType::order:
     case MessageType::outcome:
     case MessageType::outcome_reply:
+    case MessageType::verify:
+    case MessageType::verify_report:
       return kShopAlone;
     case MessageType::welcome:
       return map(1) + text("host") + text("web-1");
