@@ -58,8 +58,8 @@ struct LogLine {
   bool warning = false;
   std::string text;
 };
-using Effect =
-    std::variant<Dial, CloseLink, SendMessage, RunOrder, StopStaging, AcknowledgeOutcome, SaveCounts, LogLine, TakeVerify>;
+using Effect = std::variant<Dial, CloseLink, SendMessage, RunOrder, StopStaging, AcknowledgeOutcome, SaveCounts,
+                            LogLine, TakeVerify>;
 using Effects = std::vector<Effect>;
 
 /// Why a link ended or never came to be.
@@ -90,8 +90,8 @@ class AgentCore {
   Effects on_step_ended(const ApplicationName& application);
 
   /// What the host says of drift from now on; `verified_at`: nothing when no whole tree was looked at.
-  void set_drift(const ApplicationName& application, std::uint64_t drift, const std::string& path);
-  void set_verified(const ApplicationName& application, const std::optional<SteadyTime>& at);
+  Effects on_drift(const ApplicationName& application, std::uint64_t drift, const std::string& path,
+                   const std::optional<SteadyTime>& verified_at, Now now);
   Effects on_verify_report(const VerifyReport& report);
   [[nodiscard]] const ApplicationStatus& status_of(const ApplicationName& application) const {
     return applications_.at(application).status;

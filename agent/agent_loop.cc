@@ -209,8 +209,7 @@ struct AgentLoop::Parts {
       spdlog::warn("{}: {} paths of the live tree differ from its release, {} among them: serin verify --repair",
                    note.application, note.drift, printable(note.path));
     }
-    core.set_drift(note.application, note.drift, note.path);
-    core.set_verified(note.application, desk.verified_at(note.application));
+    perform(core.on_drift(note.application, note.drift, note.path, desk.verified_at(note.application), read_clocks()));
   }
   void take_looks() {
     while (auto news = looks.take()) {

@@ -26,14 +26,16 @@ void AgentCore::take_verify(const VerifyRequest& request, Effects& effects) {
   send(refused, effects);
 }
 
-void AgentCore::set_drift(const ApplicationName& application, std::uint64_t drift, const std::string& path) {
+Effects AgentCore::on_drift(const ApplicationName& application, std::uint64_t drift, const std::string& path,
+                            const std::optional<SteadyTime>& verified_at, Now now) {
+  Effects effects;
   Application& known = applications_.at(application);
+  const bool is_news = known.drift != drift;
   known.drift = drift;
   known.drift_path = path;
-}
-
-void AgentCore::set_verified(const ApplicationName& application, const std::optional<SteadyTime>& at) {
-  applications_.at(application).verified_at = at;
+  known.verified_at = verified_at;
+  if (is_news && link_ == Link::ready) send_heartbeat(now, effects);
+  return effects;
 }
 
 Effects AgentCore::on_verify_report(const VerifyReport& report) {

@@ -87,7 +87,7 @@ struct ControllerSettings {
   Duration lease = std::chrono::seconds{30};
   std::vector<std::string> announce;  ///< argv run at start, end, hold and alarm; empty: none
   std::string log_level = "info";
-  std::uint32_t keep_releases = 10;  ///< of those that were released, of each application
+  std::uint32_t keep_releases = 10;                       ///< of those that were released, of each application
   Duration keep_for_hosts = std::chrono::hours{30 * 24};  ///< what a host has is kept so long after it was heard of
   std::uint64_t pack_cache_bytes = 2'000'000'000;
   std::map<ApplicationName, ApplicationSettings> applications;

@@ -71,7 +71,7 @@ struct ActiveVerify {
 struct Collection {
   std::optional<Client> client;  ///< who asked; nobody: it runs by itself
   bool dry_run = false;
-  std::vector<std::pair<ApplicationName, ReleaseNumber>> releases;          ///< that go
+  std::vector<std::pair<ApplicationName, ReleaseNumber>> releases;            ///< that go
   std::vector<std::tuple<ApplicationName, ReleaseNumber, std::string>> kept;  ///< and why
 };
 

@@ -50,7 +50,7 @@ std::set<ReleaseNumber> last_released(const ControllerState& state,
 
 std::string hosts_text(const std::vector<HostName>& hosts) {
   if (hosts.size() == 1) return fmt::format("{} has it", hosts.front());
-  return fmt::format("{} and {} more hosts have it", hosts.front(), hosts.size() - 1);
+  return fmt::format("{} hosts have it, {} among them", hosts.size(), hosts.front());
 }
 
 }  // namespace

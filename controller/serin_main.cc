@@ -114,7 +114,8 @@ void add_others(CLI::App& app, Line& line) {
 }
 
 void add_upkeep(CLI::App& app, Line& line) {
-  CLI::App* verify = add_verb(app, line, "verify", "verify", "compare hosts' live trees, byte by byte, with their releases");
+  CLI::App* verify =
+      add_verb(app, line, "verify", "verify", "compare hosts' live trees, byte by byte, with their releases");
   verify->add_flag("--repair", line.request.repair, "restore what differs, and remove what does not belong there");
   verify->add_option("APPLICATION_OR_HOST", line.request.arguments,
                      "the application, then hosts or patterns (default: all that are connected)");

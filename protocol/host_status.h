@@ -59,8 +59,9 @@ struct ApplicationStatus {
   OrderId last_order;
   std::string rules_hash;  ///< of the rules that count errors; only equal ones are compared
   std::string blind;       ///< why its counts are no evidence ("cannot read /var/log/x: ..."); empty: sees all
-  std::uint64_t drift = 0;  ///< paths in which the live tree was found to differ from its release, when it was last seen
-  std::string drift_path;   ///< the first of them; any bytes
+  std::uint64_t drift =
+      0;                   ///< paths in which the live tree was found to differ from its release, when it was last seen
+  std::string drift_path;  ///< the first of them; any bytes
   std::int64_t verified_ms_ago = -1;  ///< the whole live tree was last looked at; -1: not since the agent's start
   friend bool operator==(const ApplicationStatus&, const ApplicationStatus&) = default;
 };

@@ -161,8 +161,8 @@ struct Problem {
   friend bool operator==(const Problem&, const Problem&) = default;
 };
 
-using Message = std::variant<Hello, Heartbeat, Report, Outcome, Welcome, HeartbeatReply, Resync, Order, OutcomeReply,
-                             Problem, GetObject, ObjectPart, ObjectRefused, OperatorRequest, OperatorEvent, VerifyRequest,
-                             VerifyReport>;
+using Message =
+    std::variant<Hello, Heartbeat, Report, Outcome, Welcome, HeartbeatReply, Resync, Order, OutcomeReply, Problem,
+                 GetObject, ObjectPart, ObjectRefused, OperatorRequest, OperatorEvent, VerifyRequest, VerifyReport>;
 
 }  // namespace serin

@@ -52,8 +52,8 @@ struct VerifyReport {
   ApplicationName application;
   std::uint64_t number = 0;
   bool final = false;
-  std::string trouble;        ///< why it could not be done to the end; empty: it was, or goes on
-  ReleaseNumber release = 0;  ///< whose tree is looked at
+  std::string trouble;                 ///< why it could not be done to the end; empty: it was, or goes on
+  ReleaseNumber release = 0;           ///< whose tree is looked at
   std::uint64_t files = 0, bytes = 0;  ///< of the release
   std::uint64_t files_checked = 0, bytes_checked = 0;
   DriftCounts counts;

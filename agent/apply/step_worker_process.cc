@@ -59,7 +59,10 @@ void StepWorker::run_mend(const Job& job, const std::stop_token& leaving) {
   } else {
     result.trouble = opened.error().text;
   }
-  news_.post({.status = std::nullopt, .outcome = std::nullopt, .step_ended = false, .trouble = {},
+  news_.post({.status = std::nullopt,
+              .outcome = std::nullopt,
+              .step_ended = false,
+              .trouble = {},
               .mended = std::move(result)});
   if (applier_) tidy_in_ = kTidyAfter;
 }
@@ -133,6 +136,12 @@ void StepWorker::work(const std::stop_token& stop) {
       carry_out(*job, stop);
     } else if (!stop.stop_requested()) {
       tidy_in_ = applier_->tidy() ? std::nullopt : std::optional(kTidyAgain);
+      // Which slots there are is part of it: the controller keeps their releases.
+      news_.post({.status = applier_->status(),
+                  .outcome = std::nullopt,
+                  .step_ended = false,
+                  .trouble = {},
+                  .mended = std::nullopt});
       // What a step took for its moment: 10 MB for 10,000 new files.
       ::malloc_trim(0);
     }

@@ -21,7 +21,7 @@ class StepWorker {
     std::optional<ApplicationStatus> status;
     std::optional<Outcome> outcome;  ///< to be sent until acknowledge()
     bool step_ended = false;
-    std::string trouble;  ///< slots or journal cannot be opened, or were found damaged: names the remedy
+    std::string trouble;               ///< slots or journal cannot be opened, or were found damaged: names the remedy
     std::optional<MendResult> mended;  ///< of mend()
   };
   struct Options {

@@ -50,8 +50,7 @@ class Mender {
   Mender(const Mender&) = delete;
   Mender& operator=(const Mender&) = delete;
   ~Mender() = default;
-  Mender(SlotDir& slots, FolderRoot live, FolderRoot made, FolderRoot pulled, TreeWriter writer,
-         const ObjectId& root)
+  Mender(SlotDir& slots, FolderRoot live, FolderRoot made, FolderRoot pulled, TreeWriter writer, const ObjectId& root)
       : slots_(slots),
         live_(std::move(live)),
         made_(std::move(made)),

@@ -21,8 +21,8 @@ using MendPull = std::function<Result<PullResult>(const Release& release, const 
 
 /// What a live tree was found to lack.
 struct MendJob {
-  Release release;             ///< that is live
-  std::vector<Drift> drifts;   ///< in the order of a walk
+  Release release;            ///< that is live
+  std::vector<Drift> drifts;  ///< in the order of a walk
   MendPull pull;
 };
 

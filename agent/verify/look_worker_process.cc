@@ -51,14 +51,13 @@ void LookWorker::look(const Posted& posted, const std::stop_token& leaving) {
   const auto request = [&stop] { stop.request_stop(); };
   const std::stop_callback on_stop(posted.stop, request);
   const std::stop_callback on_leaving(leaving, request);
-  const LookOptions options{
-      .folder = job.slots_dir / job.slot,
-      .root = job.root,
-      .load = [trees = job.slots_dir / ".serin" / "trees"](
-                  const ObjectId& id) { return apply::read_tree_object(trees, id); },
-      .kept = job.kept,
-      .after = job.after,
-      .bytes_per_s = job.bytes_per_s};
+  const LookOptions options{.folder = job.slots_dir / job.slot,
+                            .root = job.root,
+                            .load = [trees = job.slots_dir / ".serin" / "trees"](
+                                        const ObjectId& id) { return apply::read_tree_object(trees, id); },
+                            .kept = job.kept,
+                            .after = job.after,
+                            .bytes_per_s = job.bytes_per_s};
   SteadyTime told = posix::boot_time();
   const auto on_progress = [&](const TreeLook& look) {
     const SteadyTime now = posix::boot_time();

@@ -58,7 +58,8 @@ Deeds VerifyDesk::take(const VerifyRequest& request, const Release& release, con
   Deeds deeds;
   Application& application = applications_[request.application];
   if (application.verify && application.verify->request.number >= request.number) {
-    if (application.verify->request.number == request.number) deeds.emplace_back(SendReport{application.verify->report});
+    if (application.verify->request.number == request.number)
+      deeds.emplace_back(SendReport{application.verify->report});
     return deeds;
   }
   if (application.newest && application.newest->number >= request.number) {

@@ -96,7 +96,7 @@ class VerifyDesk {
     Release release;
     VerifyReport report;
     std::uint32_t passes = 0;  ///< of mending
-    bool interrupted = false;   ///< by an order
+    bool interrupted = false;  ///< by an order
     bool again = false;        ///< more is to be seen once these are mended
     bool hidden = false;       ///< some of it was not even counted
   };

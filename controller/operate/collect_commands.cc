@@ -49,8 +49,7 @@ void begin(ControllerState& state, std::optional<Client> client, bool dry_run, N
 }
 
 bool deployment_ended_since(const ControllerState& state) {
-  return std::ranges::any_of(state.latest_ended,
-                             [&](const auto& each) { return each.second > state.collected_from; });
+  return std::ranges::any_of(state.latest_ended, [&](const auto& each) { return each.second > state.collected_from; });
 }
 
 OperatorEvent render_collection(const Collection& collection, const release::CollectResult& result) {

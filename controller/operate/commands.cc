@@ -274,10 +274,9 @@ void take_request(ControllerState& state, const Client& client, const Caller& ca
              kRefused));
     return;
   }
-  static const std::set<std::string> kVerbs{"status", "attach",     "errors",       "history",      "show",
-                                            "tune",   "hosts list", "hosts accept", "hosts import", "hosts revoke",
-                                            "deploy", "rollback",   "abort",        "continue",     "verify",
-                                            "gc"};
+  static const std::set<std::string> kVerbs{
+      "status",       "attach",       "errors", "history",  "show",  "tune",     "hosts list", "hosts accept",
+      "hosts import", "hosts revoke", "deploy", "rollback", "abort", "continue", "verify",     "gc"};
   if (!kVerbs.contains(request.verb)) {
     tell(turn, client, error_event(fmt::format("unknown command '{}'", printable(request.verb, 40)), kUsage));
     return;

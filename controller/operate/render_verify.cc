@@ -38,7 +38,8 @@ std::string sum_text(const HostVerify& verify) {
                        bytes_text(report.bytes_checked));
   }
   std::string text = fmt::format("r{}: {}", report.release, drift_text(report.counts));
-  if (report.mended > 0) text += fmt::format("; {} restored", left_of(report) == 0 ? "all" : std::to_string(report.mended));
+  if (report.mended > 0)
+    text += fmt::format("; {} restored", left_of(report) == 0 ? "all" : std::to_string(report.mended));
   if (!trouble.empty()) text += "; " + trouble;
   return text;
 }
@@ -102,8 +103,12 @@ OperatorEvent render_verify_progress(const ApplicationName& application, const A
     all_bytes += host.report.bytes;
     drift += host.report.counts.all();
   }
-  const Json json{{"event", "progress"},          {"application", application}, {"hosts", verify.hosts.size()},
-                  {"verified", done},             {"bytes", bytes},             {"bytes_in_all", all_bytes},
+  const Json json{{"event", "progress"},
+                  {"application", application},
+                  {"hosts", verify.hosts.size()},
+                  {"verified", done},
+                  {"bytes", bytes},
+                  {"bytes_in_all", all_bytes},
                   {"drift", drift}};
   return {.kind = "progress",
           .text = fmt::format("{} verify: {} of {} hosts, {} of {}{}", application, done, verify.hosts.size(),
@@ -135,8 +140,8 @@ OperatorEvent render_verify_end(const ApplicationName& application, const Active
   if (drifted > 0) text += fmt::format(", {} differ", drifted);
   if (unknown > 0) text += fmt::format(", {} not verified", unknown);
   if (drifted > 0 && !verify.repair) text += ": serin verify --repair restores them";
-  const Json json{{"event", "done"},       {"exit", code},           {"application", application}, {"clean", clean},
-                  {"restored", restored},  {"drifted", drifted},     {"not_verified", unknown}};
+  const Json json{{"event", "done"},      {"exit", code},       {"application", application}, {"clean", clean},
+                  {"restored", restored}, {"drifted", drifted}, {"not_verified", unknown}};
   return {.final = true, .exit_code = code, .kind = "done", .text = std::move(text), .json = dump(json)};
 }
 

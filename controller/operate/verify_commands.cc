@@ -54,9 +54,8 @@ Result<const KnownRelease*> release_of(const ControllerState& state, const fleet
   if (status->second.live_release == 0) return failure(ErrorKind::not_found, "nothing is live there");
   const KnownRelease* release = controller::find_release(state, application, status->second.live_release);
   if (release == nullptr || release->release.root != status->second.live_root) {
-    return failure(ErrorKind::not_found,
-                   fmt::format("it runs r{} ({}), which this controller did not build", status->second.live_release,
-                               status->second.live_root.brief()));
+    return failure(ErrorKind::not_found, fmt::format("it runs r{} ({}), which this controller did not build",
+                                                     status->second.live_release, status->second.live_root.brief()));
   }
   return release;
 }
@@ -108,8 +107,8 @@ Result<std::vector<HostName>> choose_hosts(const ControllerState& state, const A
     std::ranges::copy_if(all, std::back_inserter(chosen),
                          [&](const HostName& name) { return matches_pattern(pattern, name); });
     if (chosen.size() == before) {
-      return failure(ErrorKind::not_found,
-                     fmt::format("{} has no host '{}': `serin status` lists them", application, printable(pattern, 80)));
+      return failure(ErrorKind::not_found, fmt::format("{} has no host '{}': `serin status` lists them", application,
+                                                       printable(pattern, 80)));
     }
   }
   return chosen;
@@ -148,8 +147,7 @@ void take_verify(ControllerState& state, const Client& client, const OperatorReq
   drop_ended(state);
 }
 
-void take_verify_report(ControllerState& state, const HostName& host, const VerifyReport& report, Now now,
-                        Turn& turn) {
+void take_verify_report(ControllerState& state, const HostName& host, const VerifyReport& report, Now now, Turn& turn) {
   const auto active = state.verifying.find(report.application);
   if (active == state.verifying.end() || active->second.number != report.number) return;
   const auto verify = active->second.hosts.find(host);

@@ -9,7 +9,8 @@
 
 namespace serin::release {
 
-/// Builds releases and collects what is kept no longer, one after the other in its own thread: never both at once. post() and take() belong to the loop's thread.
+/// Builds releases and collects what is kept no longer, one after the other in its own thread: never both at once.
+/// post() and take() belong to the loop's thread.
 class BuildWorker {
  public:
   struct Built {

@@ -87,8 +87,7 @@ Rollout new_rollout(ControllerState& state, const DeploymentRequest& request, Pl
   const ReleaseNumber trusted_way_back = wanted == state.wanted.end() ? 0 : wanted->second;
   for (PlanHost& host : rollout.hosts) {
     const KnownRelease* former = controller::find_release(state, request.application, host.former);
-    if (former == nullptr || former->collected || former->trust == Trust::rejected ||
-        former->trust == Trust::untried) {
+    if (former == nullptr || former->collected || former->trust == Trust::rejected || former->trust == Trust::untried) {
       host.former = trusted_way_back;
     }
   }

@@ -22,9 +22,7 @@ class LookTest : public apply::SlotTest {
     ASSERT_EQ(deploy(2, tree_), "");
   }
 
-  [[nodiscard]] std::filesystem::path at(const std::string& path) const {
-    return slots_dir() / slot(2, tree_) / path;
-  }
+  [[nodiscard]] std::filesystem::path at(const std::string& path) const { return slots_dir() / slot(2, tree_) / path; }
   [[nodiscard]] std::filesystem::path old_at(const std::string& path) const {
     return slots_dir() / slot(1, before_) / path;
   }
@@ -54,26 +52,22 @@ class LookTest : public apply::SlotTest {
   std::string found() { return words(look().drifts.kept()); }
 
   apply::MendResult mend(const std::vector<Drift>& drifts, const std::stop_token& stop = {}) {
-    return apply::mend_tree(*slots_,
-                            {.release = apply::release_of(2, tree_),
-                             .drifts = drifts,
-                             .pull = [this](const Release& release, const std::set<ObjectId>& files,
-                                            apply::SlotDir& slots, const std::stop_token&) {
-                               return source_.pull_objects(release, files, slots);
-                             }},
-                            stop);
+    return apply::mend_tree(
+        *slots_,
+        {.release = apply::release_of(2, tree_),
+         .drifts = drifts,
+         .pull = [this](const Release& release, const std::set<ObjectId>& files, apply::SlotDir& slots,
+                        const std::stop_token&) { return source_.pull_objects(release, files, slots); }},
+        stop);
   }
   static std::string bytes_of(const std::filesystem::path& path) {
     std::ifstream in(path, std::ios::binary);
     return {std::istreambuf_iterator<char>(in), {}};
   }
 
-  const SampleTree before_{{"index.php", file("one")},
-                           {"lib/a.php", file("shared a")},
-                           {"lib/b.php", file("shared b")},
-                           {"bin/run", program("#!/bin/sh\n")},
-                           {"current", link_to("lib")},
-                           {"empty", folder()}};
+  const SampleTree before_{{"index.php", file("one")},      {"lib/a.php", file("shared a")},
+                           {"lib/b.php", file("shared b")}, {"bin/run", program("#!/bin/sh\n")},
+                           {"current", link_to("lib")},     {"empty", folder()}};
   const SampleTree tree_{{"index.php", file("two")},
                          {"lib/a.php", file("shared a")},
                          {"lib/b.php", file("shared b")},

@@ -1,5 +1,4 @@
 #include "agent/verify/look_worker_process.h"
-
 #include "protocol/posix/link_socket.h"
 #include "protocol/posix/system_clock.h"
 #include "tests/agent/verify/look_fixture.h"

@@ -31,9 +31,7 @@ class VerifyDeskTest : public testing::Test {
   static VerifyRequest request(std::uint64_t number, bool repair = false) {
     return {.application = "shop", .number = number, .repair = repair};
   }
-  static Release release() {
-    return {.application = "shop", .number = 2, .root = kRoot, .files = 10, .bytes = 100};
-  }
+  static Release release() { return {.application = "shop", .number = 2, .root = kRoot, .files = 10, .bytes = 100}; }
   static DriftList drifts(std::size_t count) {
     DriftList list;
     for (std::size_t i = 0; i < count; ++i) list.add("p" + std::to_string(i), DriftKind::changed);
