@@ -134,7 +134,7 @@ class Looker {
     if (!names) return std::unexpected(names.error());
     for (const TreeEntry& entry : tree->entries) names->insert(entry.name);
     for (const std::string& name : *names) {
-      const std::string below = path.empty() ? name : path + "/" + name;
+      const std::string below = path.empty() ? name : fmt::format("{}/{}", path, name);
       const TreeEntry* entry = find_entry(*tree, name);
       if (was_seen(below, entry)) continue;
       if (auto looked = entry == nullptr ? extra(below) : one(path, below, *entry); !looked) return looked;

@@ -125,7 +125,7 @@ TEST_F(StateDbRefusals, rows_that_serin_did_not_write) {
   commit(testing::rows_of(testing::sample_rollout(1)));
   for (const std::string change :
        {"UPDATE deployment SET phase=99", "UPDATE deployment SET phase=0, settings='{}'",
-        "UPDATE deployment SET settings='no json'", "INSERT INTO release VALUES('shop', 1, x'00', x'00', 0)"}) {
+        "UPDATE deployment SET settings='no json'", "INSERT INTO release VALUES('shop', 1, x'00', x'00', 0, 0)"}) {
     OtherProgram(file).run(change);
     const auto state = database.load();
     ASSERT_FALSE(state) << change;

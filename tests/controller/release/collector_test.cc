@@ -36,7 +36,7 @@ class CollectorTest : public BuildFixture {
   [[nodiscard]] std::size_t objects() const {
     std::size_t count = 0;
     for (const auto& entry : fs::recursive_directory_iterator(state() / "objects")) {
-      count += entry.is_regular_file() ? 1 : 0;
+      if (entry.is_regular_file()) ++count;
     }
     return count;
   }
