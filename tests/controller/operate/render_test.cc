@@ -99,6 +99,9 @@ TEST(Render, status_as_json_has_the_same) {
                                             {"note", ""},
                                             {"errors_per_second", nullptr},
                                             {"controller_key", ""},
+                                            {"drift", 0},
+                                            {"drift_path", ""},
+                                            {"verified_ms_ago", nullptr},
                                             {"seen_ms_ago", 3'000}}));
 }
 

@@ -43,9 +43,9 @@ class CollectorTest : public BuildFixture {
   static std::set<ObjectId> ids_in(const fs::path& state) {
     std::set<ObjectId> ids;
     for (unsigned part = 0; part < 256; ++part) {
-      for (const ObjectId& id : posix::ObjectReader(state).list(static_cast<unsigned char>(part)).value()) {
-        ids.insert(id);
-      }
+      const auto listed = posix::ObjectReader(state).list(static_cast<unsigned char>(part));
+      EXPECT_TRUE(listed);
+      if (listed) ids.insert(listed->begin(), listed->end());
     }
     return ids;
   }
