@@ -22,6 +22,9 @@ using settings::Setting;
 using Application = ApplicationSettings;
 
 constexpr std::size_t kKeyBytes = 32;
+constexpr std::uint64_t kReadRateMin = 100'000;
+constexpr std::uint64_t kReadRateMax = 100'000'000'000;
+constexpr Duration kScrubEveryMax = 365 * 24h;
 constexpr std::string_view kNameForm = "letters, digits, '.', '-' and '_', not first '.' or '-', at most 64 bytes";
 
 /// Public keys as `serin-controller --print-keys` prints them. What stands there is not shown: it may be a secret one.
@@ -245,6 +248,12 @@ constexpr Key<AgentSettings> kKeys[] = {
            to.log_level,
            {{"trace", "trace"}, {"debug", "debug"}, {"info", "info"}, {"warning", "warning"}, {"error", "error"}});
      }},
+    {"verify_rate", R"("50MB")",
+     [](const Setting& at, AgentSettings& to) { at.read_bytes(to.verify_bytes_per_s, kReadRateMin, kReadRateMax); }},
+    {"scrub_rate", R"("2MB")",
+     [](const Setting& at, AgentSettings& to) { at.read_bytes(to.scrub_bytes_per_s, 0, kReadRateMax); }},
+    {"scrub_every", R"("24h")",
+     [](const Setting& at, AgentSettings& to) { at.read_duration(to.scrub_every, 1s, kScrubEveryMax); }},
     {"application", "[application.NAME]", read_applications},
 };
 

@@ -108,6 +108,9 @@ struct AgentSettings {
   std::vector<std::string> release_keys;     ///< Ed25519 keys that may sign releases, 32 raw bytes each
   std::uint64_t prefetch_rate = 20'000'000;  ///< bytes per second while the release is not urgent yet; 0: no bound
   std::string log_level = "info";
+  std::uint64_t verify_bytes_per_s = 50'000'000;  ///< read at most while an operator's verify looks at a tree
+  std::uint64_t scrub_bytes_per_s = 2'000'000;    ///< likewise in the background; 0: no scrubbing
+  Duration scrub_every = std::chrono::hours{24};  ///< a round of each live tree begins
   std::map<ApplicationName, ApplicationSettings> applications;
   friend bool operator==(const AgentSettings&, const AgentSettings&) = default;
 };

@@ -76,6 +76,9 @@ std::vector<ApplicationStatus> AgentCore::statuses(Now now) const {
     all.push_back(application.status);
     all.back().rules_hash = rules_hashes_.at(name);
     all.back().blind = application.blind;
+    all.back().drift = application.drift;
+    all.back().drift_path = application.drift_path;
+    if (application.verified_at) all.back().verified_ms_ago = (now.steady - *application.verified_at).count();
     all.back().live_for_ms = (now.steady - application.live_since).count();
   }
   return all;
@@ -252,6 +255,8 @@ Effects AgentCore::on_message(const Envelope& envelope, Now now) {
     }
   } else if (const auto* order = std::get_if<Order>(&envelope.message)) {
     take_order(*order, now, effects);
+  } else if (const auto* verify = std::get_if<VerifyRequest>(&envelope.message)) {
+    take_verify(*verify, effects);
   }
   return effects;
 }

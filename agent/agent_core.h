@@ -49,12 +49,17 @@ struct AcknowledgeOutcome {
 struct SaveCounts {
   count::Checkpoint checkpoint;  ///< without positions
 };
+/// A verify that was asked for, its release verified.
+struct TakeVerify {
+  VerifyRequest request;
+  Release release;
+};
 struct LogLine {
   bool warning = false;
   std::string text;
 };
-using Effect =
-    std::variant<Dial, CloseLink, SendMessage, RunOrder, StopStaging, AcknowledgeOutcome, SaveCounts, LogLine>;
+using Effect = std::variant<Dial, CloseLink, SendMessage, RunOrder, StopStaging, AcknowledgeOutcome, SaveCounts,
+                            LogLine, TakeVerify>;
 using Effects = std::vector<Effect>;
 
 /// Why a link ended or never came to be.
@@ -84,6 +89,18 @@ class AgentCore {
   Effects on_outcome(const Outcome& outcome, Now now);
   Effects on_step_ended(const ApplicationName& application);
 
+  /// What the host says of drift from now on; `verified_at`: nothing when no whole tree was looked at.
+  Effects on_drift(const ApplicationName& application, std::uint64_t drift, const std::string& path,
+                   const std::optional<SteadyTime>& verified_at, Now now);
+  Effects on_verify_report(const VerifyReport& report);
+  [[nodiscard]] const ApplicationStatus& status_of(const ApplicationName& application) const {
+    return applications_.at(application).status;
+  }
+  /// A step of a deployment is in the application's worker.
+  [[nodiscard]] bool at_work(const ApplicationName& application) const {
+    return applications_.at(application).running.has_value();
+  }
+
   /// Where the log follower adds what it reads.
   count::ErrorCounter& counter(const ApplicationName& application) { return applications_.at(application).counter; }
   void set_blind(const ApplicationName& application, const std::string& why);
@@ -101,6 +118,9 @@ class AgentCore {
   struct Application {
     ApplicationStatus status;
     std::string blind;
+    std::uint64_t drift = 0;
+    std::string drift_path;
+    std::optional<SteadyTime> verified_at;
     SteadyTime live_since{};
     count::ErrorCounter counter;
     RunTotals acknowledged;                         ///< totals that the controller is known to have
@@ -111,6 +131,7 @@ class AgentCore {
   void take_welcome(const Welcome& welcome, Now now, Effects& effects);
   void take_order(const Order& order, Now now, Effects& effects);
   void refuse_order(const Order& order, const std::string& step, const std::string& why, Now now, Effects& effects);
+  void take_verify(const VerifyRequest& request, Effects& effects);
   void send(Message message, Effects& effects, std::uint64_t request = 0, std::uint64_t reply_to = 0);
   void send_hello(Now now, Effects& effects);
   void send_heartbeat(Now now, Effects& effects);

@@ -13,6 +13,8 @@
 #include "agent/apply/step_worker_process.h"
 #include "agent/count/counted_logs_file.h"
 #include "agent/pull/pull_socket.h"
+#include "agent/verify/look_worker_process.h"
+#include "agent/verify/verify_desk.h"
 #include "protocol/posix/files.h"
 #include "protocol/posix/key_file.h"
 #include "protocol/posix/link_socket.h"
@@ -37,6 +39,12 @@ Now read_clocks() {
 std::string machine_hash() {
   const auto id = posix::read_file("/etc/machine-id", 4'096);
   return digest_of("serin-machine" + (id ? *id : std::string{"none"})).hex();
+}
+
+std::vector<ApplicationName> names_of(const AgentSettings& settings) {
+  std::vector<ApplicationName> names;
+  for (const auto& [name, application] : settings.applications) names.push_back(name);
+  return names;
 }
 
 std::uint64_t random_seed() {
@@ -67,7 +75,11 @@ struct AgentLoop::Parts {
               .instance = to_hex(posix::random_bytes(8)),
               .boot_id = posix::boot_id(),
               .machine = machine_hash()},
-             random_seed(), read_clocks(), logs.resumed()) {
+             random_seed(), read_clocks(), logs.resumed()),
+        desk({.verify_bytes_per_s = settings.verify_bytes_per_s,
+              .scrub_bytes_per_s = settings.scrub_bytes_per_s,
+              .scrub_every = settings.scrub_every},
+             names_of(settings), random_seed(), read_clocks()) {
     for (const auto& [name, application] : settings.applications) {
       workers.try_emplace(name, apply::StepWorker::Options{
                                     .settings = application, .state_dir = settings.state_dir, .now = read_clocks});
@@ -83,6 +95,8 @@ struct AgentLoop::Parts {
   bool link_told = false;  ///< the core knows that it is up
   count::CountedLogs logs;
   AgentCore core;
+  drift::VerifyDesk desk;
+  drift::LookWorker looks;
   std::map<ApplicationName, apply::StepWorker> workers;
   std::map<ApplicationName, std::string> troubles;
   std::set<ApplicationName> looked_at;  ///< their workers have said what is live, or why they cannot
@@ -123,9 +137,13 @@ struct AgentLoop::Parts {
     // A message that finds no room is made again: reports are absolute, outcomes are resent, heartbeats follow.
     if (link) link->send(encode(message.envelope));
   }
+  [[nodiscard]] pull::Source content_source() const {
+    return {.endpoint = content_endpoint(settings.controller, core.content_port()),
+            .server_key = settings.controller_keys[core.key_in_use()]};
+  }
   void carry_out(const RunOrder& run) {
-    const pull::Source source{.endpoint = content_endpoint(settings.controller, core.content_port()),
-                              .server_key = settings.controller_keys[core.key_in_use()]};
+    perform_deeds(desk.on_order(run.order.application));
+    const pull::Source source = content_source();
     spdlog::info("{}: order {}.{}: {} r{}", run.order.application, run.order.id.deployment, run.order.id.sequence,
                  name_of(run.order.action), run.release.number);
     workers.at(run.order.application)
@@ -146,6 +164,69 @@ struct AgentLoop::Parts {
   }
   void carry_out(const LogLine& line) {
     spdlog::log(line.warning ? spdlog::level::warn : spdlog::level::info, "{}", line.text);
+  }
+
+  void carry_out(const TakeVerify& take) {
+    spdlog::info("{}: verify{} of r{}", take.request.application, take.request.repair ? " and repair" : "",
+                 take.release.number);
+    perform_deeds(desk.take(take.request, take.release, lives(), read_clocks()));
+  }
+
+  [[nodiscard]] drift::VerifyDesk::Lives lives() const {
+    drift::VerifyDesk::Lives all;
+    for (const auto& [name, application] : settings.applications) {
+      const ApplicationStatus& status = core.status_of(name);
+      all[name] = {.release = status.live_release, .root = status.live_root, .at_work = core.at_work(name)};
+    }
+    return all;
+  }
+  void perform_deeds(const drift::Deeds& deeds) {
+    for (const drift::Deed& deed : deeds) std::visit([this](const auto& value) { do_deed(value); }, deed);
+  }
+  void do_deed(const drift::StartLook& start) {
+    const Release live{.number = start.release, .root = start.root};
+    std::vector<std::string> kept;
+    for (const KeptPath& each : settings.applications.at(start.application).keep) kept.push_back(each.path);
+    looks.post({.number = start.number,
+                .application = start.application,
+                .slots_dir = settings.applications.at(start.application).slots_dir,
+                .slot = live.slot_name(),
+                .root = start.root,
+                .kept = std::move(kept),
+                .after = start.after,
+                .bytes_per_s = start.bytes_per_s});
+  }
+  void do_deed(const drift::StopLook&) { looks.stop(); }
+  void do_deed(const drift::StartMend& mend) {
+    workers.at(mend.application)
+        .mend({.release = mend.release,
+               .drifts = mend.drifts,
+               .pull = [this, source = content_source()](const Release& release, const std::set<ObjectId>& files,
+                                                         apply::SlotDir& slots, const std::stop_token& stop_pull) {
+                 return pull::pull_objects(context, keys, {source}, release, files, slots, stop_pull);
+               }});
+  }
+  void do_deed(const drift::SendReport& send) { perform(core.on_verify_report(send.report)); }
+  void do_deed(const drift::NoteDrift& note) {
+    if (note.drift > 0) {
+      spdlog::warn("{}: {} paths of the live tree differ from its release, {} among them: serin verify --repair",
+                   note.application, note.drift, printable(note.path));
+    }
+    perform(core.on_drift(note.application, note.drift, note.path, desk.verified_at(note.application), read_clocks()));
+  }
+  void take_looks() {
+    while (auto news = looks.take()) {
+      if (news->ended && !news->trouble.empty()) spdlog::info("a look at a live tree ended: {}", news->trouble);
+      perform_deeds(desk.on_looked({.number = news->number,
+                                    .ended = news->ended,
+                                    .trouble = std::move(news->trouble),
+                                    .drifts = std::move(news->look.drifts),
+                                    .files = news->look.files,
+                                    .bytes = news->look.bytes,
+                                    .last = std::move(news->look.last),
+                                    .unread_folders = news->look.unread_folders},
+                                   lives(), read_clocks()));
+    }
   }
 
   void look_at_link() {
@@ -194,6 +275,10 @@ struct AgentLoop::Parts {
         }
         if (news->status) perform(core.on_status(*news->status, read_clocks()));
         if (news->step_ended) perform(core.on_step_ended(name));
+        if (news->mended) {
+          perform_deeds(desk.on_mended(name, news->mended->drifts, news->mended->mended, news->mended->trouble, lives(),
+                                       read_clocks()));
+        }
         looked_at.insert(name);
       }
     }
@@ -247,6 +332,7 @@ struct AgentLoop::Parts {
     std::vector<int> all{signals.fd()};
     if (link) all.insert(all.end(), {link->fd(), link->monitor_fd()});
     for (const auto& [name, worker] : workers) all.push_back(worker.fd());
+    all.push_back(looks.fd());
     return all;
   }
 };
@@ -281,10 +367,12 @@ void AgentLoop::run() {
     while (parts.signals.take()) parts.stop = true;
     parts.look_at_link();
     parts.take_news();
+    parts.take_looks();
     if (posix::boot_time() < parts.next_tick) continue;
     // Seconds exist before lines are added to them.
     parts.perform(parts.core.on_tick(read_clocks()));
     parts.count();
+    parts.perform_deeds(parts.desk.on_tick(parts.lives(), read_clocks()));
     parts.tell_systemd();
     parts.plan_tick();
   }

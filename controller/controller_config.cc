@@ -290,6 +290,9 @@ constexpr Key<Daemon> kKeys[] = {
            to.log_level,
            {{"trace", "trace"}, {"debug", "debug"}, {"info", "info"}, {"warning", "warning"}, {"error", "error"}});
      }},
+    {"keep_releases", "10", [](const Setting& at, Daemon& to) { at.read_whole(to.keep_releases, 1, 100'000); }},
+    {"keep_for_hosts", R"("720h")",
+     [](const Setting& at, Daemon& to) { at.read_duration(to.keep_for_hosts, 0s, 10 * 365 * kDay); }},
     {"application", "[application.NAME]", read_applications},
 };
 

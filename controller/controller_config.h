@@ -89,6 +89,8 @@ struct ControllerSettings {
   std::uint64_t pack_cache_bytes = 4'000'000'000;  ///< of packs that are kept; they can be made again
   std::vector<std::string> announce;               ///< argv run at start, end, hold and alarm; empty: none
   std::string log_level = "info";
+  std::uint32_t keep_releases = 10;                       ///< of those that were released, of each application
+  Duration keep_for_hosts = std::chrono::hours{30 * 24};  ///< what a host has is kept so long after it was heard of
   std::map<ApplicationName, ApplicationSettings> applications;
   friend bool operator==(const ControllerSettings&, const ControllerSettings&) = default;
 };

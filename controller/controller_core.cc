@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "controller/evidence/agent_evidence.h"
+#include "controller/operate/collect_commands.h"
+#include "controller/operate/verify_commands.h"
 #include "controller/rollout/after_release.h"
 #include "controller/rollout/deployments.h"
 
@@ -28,6 +30,7 @@ ControllerCore::ControllerCore(ControllerSettings settings, SigningKey signing_k
     state_.latest_ended[application] = rollout.phase_since;
     latest_before_[application] = evidence::in_plan_order(rollout, std::move(stored.before[rollout.id]));
   }
+  state_.host_releases = std::move(stored.host_releases);
   for (const fleet::HostRecord& record : stored.hosts) {
     // Stored rows passed accept() once; a conflict can only come from a hand-edited database, and then the first wins.
     [[maybe_unused]] const auto accepted = state_.roster.accept(record);
@@ -92,10 +95,18 @@ Turn ControllerCore::on_built(const ApplicationName& application, const Result<r
   return turn;
 }
 
+Turn ControllerCore::on_collected(const Result<release::CollectResult>& result) {
+  Turn turn;
+  operate::take_collected(state_, result, turn);
+  return turn;
+}
+
 Turn ControllerCore::on_tick(Now now) {
   Turn turn;
   fleet::tick_hosts(state_, now, turn);
   if (state_.read_only.empty()) rollout::tick_deployments(state_, now, turn);
+  operate::tick_verifies(state_, now, turn);
+  operate::tick_collection(state_, now, turn);
   return turn;
 }
 

@@ -23,6 +23,7 @@ class ControllerCore {
   Turn on_request(const Client& client, const operate::Caller& caller, const OperatorRequest& request,
                   const std::vector<operate::PendingKey>& pending, Now now);
   Turn on_built(const ApplicationName& application, const Result<release::BuildResult>& result, Now now);
+  Turn on_collected(const Result<release::CollectResult>& result);
   Turn on_tick(Now now);
   void on_client_gone(const std::string& connection);
   /// The database refuses to store: deploys are refused, and neither time nor the judge moves a rollout until the text

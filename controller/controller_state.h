@@ -50,6 +50,31 @@ struct CatchUp {
   std::optional<SteadyTime> not_before;  ///< after a failure
 };
 
+/// Where one host stands in a verify.
+struct HostVerify {
+  VerifyReport report;  ///< the newest
+  SteadyTime asked{}, heard{};
+  bool done = false;
+  std::string trouble;  ///< why its tree could not be looked at, or mended, to the end
+};
+/// A verify that an operator follows. In memory only: a host that is asked again tells where it stands.
+struct ActiveVerify {
+  Client client;
+  std::uint64_t number = 0;
+  bool repair = false;
+  SteadyTime told{};
+  std::map<HostName, HostVerify> hosts;
+  bool ended = false;
+};
+
+/// Objects that are being collected.
+struct Collection {
+  std::optional<Client> client;  ///< who asked; nobody: it runs by itself
+  bool dry_run = false;
+  std::vector<std::pair<ApplicationName, ReleaseNumber>> releases;            ///< that go
+  std::vector<std::tuple<ApplicationName, ReleaseNumber, std::string>> kept;  ///< and why
+};
+
 /// Everything that the controller knows, in memory; what of it is durable stands in records.h. One thread.
 struct ControllerState {
   ControllerSettings settings;
@@ -72,6 +97,12 @@ struct ControllerState {
   std::map<ApplicationName, SteadyTime> ordinary_at;                    ///< when an ordinary hour was stored last
   std::map<ApplicationName, PendingBuild> building;
   std::map<std::pair<HostName, ApplicationName>, CatchUp> catching_up;
+  std::map<std::pair<HostName, ApplicationName>, HostReleases> host_releases;
+  std::optional<Collection> collecting;  ///< at work
+  std::optional<SteadyTime> collect_at;  ///< the next one by itself
+  SteadyTime collected_from{};           ///< when the last one began
+  std::map<ApplicationName, ActiveVerify> verifying;
+  std::uint64_t newest_verify = 0;
   std::set<std::pair<HostName, ApplicationName>> trusted_hosts;  ///< whose present seconds are trusted
   std::string read_only;                                         ///< why nothing can be stored; empty: all is well
   std::string low_space;                                         ///< why no release is built; empty: there is space

@@ -146,6 +146,7 @@ struct DaemonLoop::Parts {
     }
   }
   void carry_out(const StartBuild& build) { builds.post(build.request); }
+  void carry_out(const StartCollect& collect) { builds.post(collect.request); }
   void carry_out(const AdmitKey& admit) {
     gate.allow(admit.public_key, admit.host);
     bulk_gate.allow(admit.public_key, admit.host);
@@ -204,6 +205,14 @@ struct DaemonLoop::Parts {
     while (const auto built = builds.take()) {
       prepare_pack(*built);
       gather(core.on_built(built->application, built->result, now()));
+    }
+    while (const auto collected = builds.take_collected()) {
+      if (!*collected) {
+        spdlog::warn("nothing more was collected: {}", collected->error().text);
+      } else if ((*collected)->objects > 0) {
+        spdlog::info("collected {} objects ({})", (*collected)->objects, bytes_text((*collected)->bytes));
+      }
+      gather(core.on_collected(*collected));
     }
   }
 
@@ -337,7 +346,7 @@ void DaemonLoop::run() {
     parts.commit_gathered();
     const auto timeout = std::max(Duration{1}, std::min<Duration>(kTick, parts.next_tick - parts.now().steady));
     posix::wait_readable({parts.signals.fd(), parts.orders->fd(), parts.operators->fd(), parts.store.fd(),
-                          parts.builds.fd(), parts.history.fd()},
+                          parts.builds.fd(), parts.builds.collected_fd(), parts.history.fd()},
                          timeout);
     while (parts.signals.take()) parts.stop = true;
     parts.take_store_news();

@@ -41,6 +41,19 @@ struct StoreTrust {
   ReleaseNumber release;
   Trust trust;
 };
+/// Its objects are kept no longer.
+struct StoreCollected {
+  ApplicationName application;
+  ReleaseNumber release;
+  WallTime at;
+};
+/// Which releases a host has, live or in a slot.
+struct StoreHostReleases {
+  HostName host;
+  ApplicationName application;
+  std::vector<ReleaseNumber> releases;
+  std::int64_t heard_wall_ms = 0;
+};
 /// The release that the application's hosts should run.
 struct StoreWanted {
   ApplicationName application;
@@ -104,7 +117,7 @@ struct StoreAction {
 };
 using Record = std::variant<StoreHost, RemoveHost, StoreRelease, StoreTrust, StoreWanted, StoreDeployment,
                             StorePlanHost, StoreBaseline, StoreBefore, StoreSamples, StoreOrdinary, StoreBurst,
-                            StoreMessage, StoreAlarm, StoreAction>;
+                            StoreMessage, StoreAlarm, StoreAction, StoreCollected, StoreHostReleases>;
 
 /// One line of `serin history`.
 struct HistoryLine {
@@ -124,6 +137,14 @@ struct KnownRelease {
   Release release;
   SignedRelease signed_release;
   Trust trust = Trust::untried;
+  bool collected = false;  ///< its objects are gone, or are going
+};
+
+/// See note_host_releases (retention.h).
+struct HostReleases {
+  std::vector<ReleaseNumber> releases;
+  std::int64_t heard_wall_ms = 0;   ///< when the host was last heard of
+  std::int64_t stored_wall_ms = 0;  ///< as it stands in the database
 };
 
 /// Everything that a new start of the daemon goes on with.
@@ -140,6 +161,7 @@ struct StoredState {
   std::map<ApplicationName, std::vector<std::chrono::seconds>> bursts;  ///< the newest last
   std::map<ApplicationName, rollout::Alarm> alarms;
   std::vector<StoreMessage> messages;  ///< the newest first
+  std::map<std::pair<HostName, ApplicationName>, HostReleases> host_releases;
 };
 
 }  // namespace serin::controller

@@ -113,6 +113,17 @@ void add_others(CLI::App& app, Line& line) {
   history->add_option("COUNT", line.request.arguments, "how many (20)")->expected(0, 1);
 }
 
+void add_upkeep(CLI::App& app, Line& line) {
+  CLI::App* verify =
+      add_verb(app, line, "verify", "verify", "compare hosts' live trees, byte by byte, with their releases");
+  verify->add_flag("--repair", line.request.repair, "restore what differs, and remove what does not belong there");
+  verify->add_option("APPLICATION_OR_HOST", line.request.arguments,
+                     "the application, then hosts or patterns (default: all that are connected)");
+
+  CLI::App* collect = add_verb(app, line, "gc", "gc", "remove what no kept release needs (it runs by itself, too)");
+  collect->add_flag("--dry-run", line.request.dry_run, "say what would go, and why each release is kept");
+}
+
 void add_hosts(CLI::App& app, Line& line) {
   CLI::App* hosts = add_verb(app, line, "hosts", "hosts list", "who is there and which keys wait");
   hosts->require_subcommand(0, 1);
@@ -198,6 +209,7 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", SERIN_VERSION);
   add_deploys(app, line);
   add_others(app, line);
+  add_upkeep(app, line);
   add_hosts(app, line);
   add_config(app, line);
   add_judge(app, line);

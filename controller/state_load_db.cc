@@ -17,6 +17,7 @@ StoredState StateTables::load() {
   load_releases(state);
   load_deployments(state);
   load_messages(state);
+  load_host_releases(state);
   return state;
 }
 
@@ -32,7 +33,7 @@ void StateTables::load_hosts(StoredState& state) {
 }
 
 void StateTables::load_releases(StoredState& state) {
-  auto& rows = prepared("SELECT record, signature, trust FROM release");
+  auto& rows = prepared("SELECT record, signature, trust, collected_wall_ms FROM release");
   while (rows.executeStep()) {
     KnownRelease known;
     known.signed_release = {.record = bytes_of(rows.getColumn(0)), .signature = bytes_of(rows.getColumn(1))};
@@ -40,6 +41,7 @@ void StateTables::load_releases(StoredState& state) {
     if (!release) throw std::runtime_error(release.error().text);
     known.release = std::move(*release);
     known.trust = checked(rows.getColumn(2), Trust::rejected);
+    known.collected = rows.getColumn(3).getInt64() != 0;
     state.releases[known.release.application][known.release.number] = std::move(known);
   }
   auto& wanted = prepared("SELECT application, release FROM wanted");

@@ -101,10 +101,13 @@ void StateTables::put(const RemoveHost& row) {
   auto& remove = prepared("DELETE FROM host WHERE name=?");
   remove.bind(1, row.name);
   remove.exec();
+  auto& forget = prepared("DELETE FROM host_release WHERE host=?");
+  forget.bind(1, row.name);
+  forget.exec();
 }
 
 void StateTables::put(const StoreRelease& row) {
-  auto& insert = prepared("INSERT OR REPLACE INTO release VALUES(?,?,?,?,?)");
+  auto& insert = prepared("INSERT OR REPLACE INTO release VALUES(?,?,?,?,?,0)");
   insert.bind(1, row.release.application);
   insert.bind(2, number(row.release.number));
   bind_bytes(insert, 3, row.signed_release.record);

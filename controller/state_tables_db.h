@@ -19,6 +19,7 @@ class StateTables {
   static const char* schema();          ///< version 1
   static const char* schema_since_1();  ///< what version 2 has beside that
   static const char* schema_since_2();  ///< likewise version 3
+  static const char* schema_since_3();  ///< likewise version 4
 
   void store(const Record& record);
   StoredState load();
@@ -48,6 +49,8 @@ class StateTables {
   void put(const StoreMessage& row);
   void put(const StoreAlarm& row);
   void put(const StoreAction& row);
+  void put(const StoreCollected& row);
+  void put(const StoreHostReleases& row);
   void prune_samples();
   void prune_messages(const ApplicationName& application);
   /// Of a host that is new in the plan.
@@ -56,6 +59,7 @@ class StateTables {
   void load_hosts(StoredState& state);
   void load_releases(StoredState& state);
   void load_messages(StoredState& state);
+  void load_host_releases(StoredState& state);
   void load_deployments(StoredState& state);
   std::vector<rollout::PlanHost> load_plan(DeploymentId deployment);
   void load_baselines(StoredState& state, DeploymentId deployment);

@@ -8,6 +8,7 @@
 
 #include "controller/judge/sequential_settings.h"
 #include "controller/records.h"
+#include "controller/release/collector.h"
 #include "controller/release/release_builder.h"
 #include "protocol/wire.h"
 
@@ -32,6 +33,10 @@ struct TellClient {
 /// Build in the worker; answered by ControllerCore::on_built with the same application.
 struct StartBuild {
   release::BuildRequest request;
+};
+/// Collect in the same worker; answered by ControllerCore::on_collected.
+struct StartCollect {
+  release::CollectRequest request;
 };
 struct AdmitKey {
   std::string public_key;
@@ -63,7 +68,7 @@ struct Announce {
   std::string kind, application, text;
 };
 using Effect = std::variant<SendToHost, TellClient, StartBuild, AdmitKey, RefuseKey, ReadHistory, ReadDeployment,
-                            ReadTune, Announce>;
+                            ReadTune, Announce, StartCollect>;
 
 /// What one event came to: rows to commit, then effects to carry out in order, never before the rows that they rest on
 /// are durable (commit_queue.h).

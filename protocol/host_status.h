@@ -71,6 +71,10 @@ struct ApplicationStatus {
   std::string blind;              ///< why its counts are no evidence ("cannot read /var/log/x: ..."); empty: sees all
   bool adopted = false;           ///< what is live is the folder that was there before Serin: live_release is 0
   std::vector<SlotUse> old_code;  ///< at most limits::kSlotUsesMax, one of each slot
+  std::uint64_t drift =
+      0;                   ///< paths in which the live tree was found to differ from its release, when it was last seen
+  std::string drift_path;  ///< the first of them; any bytes
+  std::int64_t verified_ms_ago = -1;  ///< the whole live tree was last looked at; -1: not since the agent's start
   friend bool operator==(const ApplicationStatus&, const ApplicationStatus&) = default;
 };
 

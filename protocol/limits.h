@@ -106,6 +106,12 @@ inline constexpr std::size_t kTraceSignaturesMax = 2'000'000;
 inline constexpr std::uint64_t kTraceCountMax = 1'000'000'000;  ///< of errors, lines or requests in one second
 inline constexpr std::int64_t kTraceSecondMax = 1'000'000'000'000'000;
 
+// Verify
+inline constexpr std::size_t kDriftListed = 100;                  ///< paths of a report
+inline constexpr std::size_t kDriftListedBytes = 64U << 10;       ///< of all of them together
+inline constexpr std::size_t kDriftsKept = 20'000;                ///< that one look at a tree gives to be mended
+inline constexpr std::uint64_t kTreeLookBytesPerFile = 4U << 10;  ///< what one entry costs beside its bytes
+
 // Hooks
 inline constexpr std::size_t kHookOutputBytesKept = 8U << 10;
 

@@ -60,6 +60,24 @@ std::string_view name_of(StepResult result) {
   return "unknown";
 }
 
+std::string_view name_of(DriftKind kind) {
+  switch (kind) {
+    case DriftKind::unknown:
+      return "unknown";
+    case DriftKind::missing:
+      return "missing";
+    case DriftKind::extra:
+      return "extra";
+    case DriftKind::changed:
+      return "changed";
+    case DriftKind::mode:
+      return "mode";
+    case DriftKind::mtime:
+      return "mtime";
+  }
+  return "unknown";
+}
+
 std::string_view name_of(RefusalReason reason) {
   switch (reason) {
     case RefusalReason::unknown:

@@ -11,6 +11,7 @@
 #include "protocol/host_status.h"
 #include "protocol/operator_messages.h"
 #include "protocol/release.h"
+#include "protocol/verify_messages.h"
 
 /// What is said on the sockets; README.md beside this file is the specification. Plain values: wire.h turns them into
 /// bytes. Times ending in _ms are milliseconds of the sender's FleetClock unless said otherwise; seconds likewise.
@@ -160,7 +161,8 @@ struct Problem {
   friend bool operator==(const Problem&, const Problem&) = default;
 };
 
-using Message = std::variant<Hello, Heartbeat, Report, Outcome, Welcome, HeartbeatReply, Resync, Order, OutcomeReply,
-                             Problem, GetObject, ObjectPart, ObjectRefused, OperatorRequest, OperatorEvent>;
+using Message =
+    std::variant<Hello, Heartbeat, Report, Outcome, Welcome, HeartbeatReply, Resync, Order, OutcomeReply, Problem,
+                 GetObject, ObjectPart, ObjectRefused, OperatorRequest, OperatorEvent, VerifyRequest, VerifyReport>;
 
 }  // namespace serin

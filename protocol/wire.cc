@@ -28,6 +28,8 @@ constexpr MessageType type_of() {
   if constexpr (std::is_same_v<T, Order>) return MessageType::order;
   if constexpr (std::is_same_v<T, Outcome>) return MessageType::outcome;
   if constexpr (std::is_same_v<T, OutcomeReply>) return MessageType::outcome_reply;
+  if constexpr (std::is_same_v<T, VerifyRequest>) return MessageType::verify;
+  if constexpr (std::is_same_v<T, VerifyReport>) return MessageType::verify_report;
   if constexpr (std::is_same_v<T, Report>) return MessageType::report;
   if constexpr (std::is_same_v<T, GetObject>) return MessageType::get_object;
   if constexpr (std::is_same_v<T, ObjectPart>) return MessageType::object_part;
@@ -76,6 +78,13 @@ Result<void> check(const OutcomeReply& reply) {
 }
 Result<void> check(const Order& order) {
   return check_application(order.application);
+}
+Result<void> check(const VerifyRequest& request) {
+  return check_application(request.application);
+}
+Result<void> check(const VerifyReport& report) {
+  if (report.listed.size() > limits::kDriftListed) return invalid("more paths than a report may list");
+  return check_application(report.application);
 }
 /// A newer agent may tell more of a message than is kept.
 constexpr std::size_t kTextFactor = 4;
@@ -168,6 +177,10 @@ std::string name_of_type(std::uint16_t type) {
       return "outcome";
     case MessageType::outcome_reply:
       return "outcome_reply";
+    case MessageType::verify:
+      return "verify";
+    case MessageType::verify_report:
+      return "verify_report";
     case MessageType::report:
       return "report";
     case MessageType::get_object:
@@ -249,6 +262,10 @@ Result<Envelope> decode(std::string_view header_bytes, std::string_view body) {
       return decode_as<Outcome>(*header, body);
     case MessageType::outcome_reply:
       return decode_as<OutcomeReply>(*header, body);
+    case MessageType::verify:
+      return decode_as<VerifyRequest>(*header, body, {.refuse_unknown_keys = true});
+    case MessageType::verify_report:
+      return decode_as<VerifyReport>(*header, body);
     case MessageType::report:
       return decode_as<Report>(*header, body);
     case MessageType::get_object:

@@ -20,6 +20,8 @@ enum class MessageType : std::uint16_t {
   order = 10,
   outcome = 11,
   outcome_reply = 12,
+  verify = 13,
+  verify_report = 14,
   report = 20,
   get_object = 30,
   object_part = 31,
@@ -58,9 +60,9 @@ Frames encode(const Envelope& envelope);
 
 /// Never throws, whatever the bytes. `invalid`: not ours (bad msgpack, wrong types, a bound broken, bytes left over, a
 /// name with bad characters, a list out of order). `unsupported`: a protocol outside kProtocolOldest..kProtocolNewest,
-/// a type that is not known, or an Order with an unknown key ("unsupported: KEY"); unknown keys of every other message
-/// are ignored and missing ones keep their defaults. Depth, items and string lengths are bounded before anything is
-/// allocated.
+/// a type that is not known, or an Order or VerifyRequest with an unknown key ("unsupported: KEY"); unknown keys of
+/// every other message are ignored and missing ones keep their defaults. Depth, items and string lengths are bounded
+/// before anything is allocated.
 Result<Envelope> decode(std::string_view header, std::string_view body);
 
 /// The header alone, for an answer to a message whose body cannot be read.

@@ -37,6 +37,9 @@ void fields(V& v, ApplicationStatus& m) {
   v("blind", m.blind);
   v("adopted", m.adopted);
   v("old_code", m.old_code);
+  v("drift", m.drift);
+  v("drift_path", m.drift_path);
+  v("verified_ms_ago", m.verified_ms_ago);
 }
 template <class V>
 void fields(V& v, Hello& m) {
@@ -119,6 +122,43 @@ void fields(V& v, ObjectRefused& m) {
   v("retry_ms", m.retry_ms);
 }
 template <class V>
+void fields(V& v, Drift& m) {
+  v("path", m.path);
+  v("kind", m.kind);
+  v("mended", m.mended);
+}
+template <class V>
+void fields(V& v, DriftCounts& m) {
+  v("missing", m.missing);
+  v("extra", m.extra);
+  v("changed", m.changed);
+  v("mode", m.mode);
+  v("mtime", m.mtime);
+}
+template <class V>
+void fields(V& v, VerifyRequest& m) {
+  v("application", m.application);
+  v("number", m.number);
+  v("repair", m.repair);
+  v("recipient", m.recipient);
+  v("release", m.release);
+}
+template <class V>
+void fields(V& v, VerifyReport& m) {
+  v("application", m.application);
+  v("number", m.number);
+  v("final", m.final);
+  v("trouble", m.trouble);
+  v("release", m.release);
+  v("files", m.files);
+  v("bytes", m.bytes);
+  v("files_checked", m.files_checked);
+  v("bytes_checked", m.bytes_checked);
+  v("counts", m.counts);
+  v("mended", m.mended);
+  v("listed", m.listed);
+}
+template <class V>
 void fields(V& v, OperatorRequest& m) {
   v("verb", m.verb);
   v("application", m.application);
@@ -137,6 +177,7 @@ void fields(V& v, OperatorRequest& m) {
   v("labels", m.labels);
   v("name", m.name);
   v("cwd", m.cwd);
+  v("repair", m.repair);
 }
 template <class V>
 void fields(V& v, OperatorEvent& m) {

@@ -9,6 +9,7 @@
 #include "agent/apply/hook_process.h"
 #include "agent/apply/journal_file.h"
 #include "agent/apply/slot_dir.h"
+#include "agent/apply/tree_mend_dir.h"
 #include "protocol/posix/files.h"
 
 namespace serin::apply {
@@ -194,6 +195,10 @@ void Applier::run(const Order& order, const Release& release, const std::stop_to
   parts_->superseded = superseded;
   parts_->leaving = leaving;
   parts_->drive(OrderCame{order, release});
+}
+
+MendResult Applier::mend(const MendJob& job, const std::stop_token& stop) {
+  return mend_tree(parts_->slots, job, stop);
 }
 
 std::optional<Duration> Applier::tidy() {

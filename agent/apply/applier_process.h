@@ -19,6 +19,8 @@ struct PullResult {
   std::uint64_t bytes = 0, objects = 0;
 };
 class SlotDir;
+struct MendJob;
+struct MendResult;
 /// Brings every object of `release` that slots.base() and what was pulled before lack into the slots, verified.
 using PullFunction =
     std::function<Result<PullResult>(const Release& release, SlotDir& slots, const std::stop_token& stop)>;
@@ -50,6 +52,8 @@ class Applier {
   void run(const Order& order, const Release& release, const std::stop_token& superseded,
            const std::stop_token& leaving = {});
   void acknowledge(const OrderId& order);
+  /// Brings the live tree back to its release (tree_mend_dir.h); the caller stops it for an order.
+  MendResult mend(const MendJob& job, const std::stop_token& stop);
   /// Work for quiet moments: a spare tree for the next release, surplus slots. Call after the outcome was reported.
   /// When to call it again; nothing: when another step has ended.
   std::optional<Duration> tidy();

@@ -66,13 +66,18 @@ Result<ObjectShelf> ObjectShelf::open(const fs::path& folder) {
   return shelf;
 }
 
-Result<Tree> ObjectShelf::tree(const ObjectId& id) const {
-  const auto bytes = posix::read_file(tree_path(id), limits::kTreeObjectBytesMax);
+Result<Tree> read_tree_object(const fs::path& trees, const ObjectId& id) {
+  const fs::path path = trees / id.hex();
+  const auto bytes = posix::read_file(path, limits::kTreeObjectBytesMax);
   if (!bytes) return failure(bytes.error(), "a folder's object");
   if (digest_of(*bytes) != id) {
-    return failure(ErrorKind::corrupt, fmt::format("the folder's object {} is damaged", tree_path(id).string()));
+    return failure(ErrorKind::corrupt, fmt::format("the folder's object {} is damaged", path.string()));
   }
   return decode_tree(*bytes);
+}
+
+Result<Tree> ObjectShelf::tree(const ObjectId& id) const {
+  return read_tree_object(trees_, id);
 }
 
 Result<void> ObjectShelf::put_tree(const ObjectId& id, std::string_view bytes) {

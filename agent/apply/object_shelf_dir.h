@@ -14,6 +14,9 @@
 
 namespace serin::apply {
 
+/// A folder's object of FOLDER/trees/, hashed: `not_found`, or `corrupt` when its bytes are not the id's. Any thread.
+Result<Tree> read_tree_object(const std::filesystem::path& trees, const ObjectId& id);
+
 /// The objects that a host keeps beside its trees: folders' objects (FOLDER/trees/HEX) for as long as a slot needs
 /// them, and pulled files (FOLDER/incoming/HEX) until they move into a slot. Nothing here is believed by its name
 /// alone: a folder's object is hashed whenever it is read, and a pulled file that an earlier life left is hashed before

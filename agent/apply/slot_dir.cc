@@ -153,6 +153,17 @@ bool SlotDir::has_file(const ObjectId& id) {
   return parts_->shelf.has_file(id);
 }
 
+SlotDir::Folders SlotDir::folders() const {
+  return {.slots = parts_->slots_dir,
+          .spare = parts_->slots_dir / kSpare,
+          .scratch = parts_->own / kScratch,
+          .incoming = parts_->shelf.incoming()};
+}
+
+void SlotDir::give_away(const ObjectId& id) {
+  parts_->shelf.give_away(id);
+}
+
 Result<void> SlotDir::put_tree(const ObjectId& id, std::string_view bytes) {
   return parts_->shelf.put_tree(id, bytes);
 }

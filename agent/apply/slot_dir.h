@@ -75,6 +75,17 @@ class SlotDir {
   /// `no_space` unless these many bytes and files fit beside the reserve.
   Result<void> check_space(std::uint64_t bytes, std::uint64_t files) const;
 
+  // What mending needs (tree_mend_dir.h)
+  struct Folders {
+    std::filesystem::path slots;     ///< holds each slot under its name
+    std::filesystem::path spare;     ///< a tree like any other, when it is there
+    std::filesystem::path scratch;   ///< for files that are being made
+    std::filesystem::path incoming;  ///< pulled files, each under its id in hexadecimal
+  };
+  [[nodiscard]] Folders folders() const;
+  /// The caller moves this pulled file away.
+  void give_away(const ObjectId& id);
+
   // What a step needs
   /// Builds (or finds) the slot of a release from the spare, the live slot and what was pulled; durable when it
   /// returns. What is copied is hashed, what is shared is not. `corrupt` when something that the host should have is

@@ -22,11 +22,13 @@ StepWorker::~StepWorker() {
 }
 
 void StepWorker::run(Order order, Release release, PullFunction pull) {
+  mending_.request_stop();
   staging_ = std::stop_source{};
   jobs_.post({.order = std::pair{std::move(order), std::move(release)},
               .pull = std::move(pull),
               .acknowledged = std::nullopt,
-              .stop = staging_.get_token()});
+              .stop = staging_.get_token(),
+              .mend = std::nullopt});
 }
 
 void StepWorker::stop_staging() {
@@ -34,7 +36,35 @@ void StepWorker::stop_staging() {
 }
 
 void StepWorker::acknowledge(const OrderId& order) {
-  jobs_.post({.order = std::nullopt, .pull = {}, .acknowledged = order, .stop = {}});
+  jobs_.post({.order = std::nullopt, .pull = {}, .acknowledged = order, .stop = {}, .mend = {}});
+}
+
+void StepWorker::mend(MendJob job) {
+  mending_ = std::stop_source{};
+  jobs_.post({.order = std::nullopt,
+              .pull = {},
+              .acknowledged = std::nullopt,
+              .stop = mending_.get_token(),
+              .mend = std::move(job)});
+}
+
+void StepWorker::run_mend(const Job& job, const std::stop_token& leaving) {
+  std::stop_source stop;
+  const auto request = [&stop] { stop.request_stop(); };
+  const std::stop_callback on_order(job.stop, request);
+  const std::stop_callback on_leaving(leaving, request);
+  MendResult result{.drifts = job.mend->drifts};
+  if (auto opened = open(); opened) {
+    result = applier_->mend(*job.mend, stop.get_token());
+  } else {
+    result.trouble = opened.error().text;
+  }
+  news_.post({.status = std::nullopt,
+              .outcome = std::nullopt,
+              .step_ended = false,
+              .trouble = {},
+              .mended = std::move(result)});
+  if (applier_) tidy_in_ = kTidyAfter;
 }
 
 void StepWorker::post(bool step_ended) {
@@ -98,6 +128,7 @@ void StepWorker::run_order(const Job& job, const std::stop_token& leaving) {
 
 void StepWorker::carry_out(const Job& job, const std::stop_token& leaving) {
   if (job.order) run_order(job, leaving);
+  if (job.mend) run_mend(job, leaving);
   if (job.acknowledged && applier_) applier_->acknowledge(*job.acknowledged);
 }
 
@@ -110,6 +141,12 @@ void StepWorker::work(const std::stop_token& stop) {
       carry_out(*job, stop);
     } else if (!stop.stop_requested()) {
       tidy_in_ = applier_->tidy();
+      // Which slots there are is part of it: the controller keeps their releases.
+      news_.post({.status = applier_->status(),
+                  .outcome = std::nullopt,
+                  .step_ended = false,
+                  .trouble = {},
+                  .mended = std::nullopt});
       // What a step took for its moment: 10 MB for 10,000 new files.
       ::malloc_trim(0);
     }

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "agent/apply/applier_process.h"
+#include "agent/apply/tree_mend_dir.h"
 #include "protocol/posix/mailbox.h"
 
 namespace serin::apply {
@@ -20,7 +21,8 @@ class StepWorker {
     std::optional<ApplicationStatus> status;
     std::optional<Outcome> outcome;  ///< to be sent until acknowledge()
     bool step_ended = false;
-    std::string trouble;  ///< slots or journal cannot be opened, or were found damaged: names the remedy
+    std::string trouble;               ///< slots or journal cannot be opened, or were found damaged: names the remedy
+    std::optional<MendResult> mended;  ///< of mend()
   };
   struct Options {
     agent::ApplicationSettings settings;
@@ -38,6 +40,8 @@ class StepWorker {
   void run(Order order, Release release, PullFunction pull);
   void stop_staging();
   void acknowledge(const OrderId& order);
+  /// Answered by News::mended. An order ends it between two paths: it never waits for more than one file.
+  void mend(MendJob job);
   std::optional<News> take() { return news_.take(); }
   [[nodiscard]] int fd() const { return news_.fd(); }
 
@@ -47,10 +51,12 @@ class StepWorker {
     PullFunction pull;
     std::optional<OrderId> acknowledged;
     std::stop_token stop;
+    std::optional<MendJob> mend;
   };
   void work(const std::stop_token& stop);
   void carry_out(const Job& job, const std::stop_token& leaving);
   void run_order(const Job& job, const std::stop_token& leaving);
+  void run_mend(const Job& job, const std::stop_token& leaving);
   Result<void> open();
   void post(bool step_ended);
 
@@ -60,7 +66,7 @@ class StepWorker {
   PullFunction pull_;                  ///< of the job at work
   std::optional<Duration> tidy_in_{};  ///< nothing is to be tidied while it is nothing
 
-  std::stop_source staging_;  ///< the loop's own
+  std::stop_source staging_, mending_;  ///< the loop's own
   posix::Mailbox<Job> jobs_;
   posix::Mailbox<News> news_;
   std::jthread thread_;

@@ -30,15 +30,14 @@ constexpr int kMessagesPerTurn = 64;  ///< then it looks whether it should stop
 /// One pull over one connection.
 class Pull {
  public:
-  Pull(posix::ClientSocket socket, const Source& source, const Release& release, apply::SlotDir& slots,
-       std::uint64_t bytes_per_s)
+  Pull(posix::ClientSocket socket, const Source& source, const ObjectId& root, apply::SlotDir& slots, PackMark mark,
+       PullSession session, std::uint64_t bytes_per_s)
       : socket_(std::move(socket)),
         source_(source),
         bytes_per_s_(bytes_per_s),
         slots_(slots),
-        mark_(slots.pack_mark(slots.base(), release.root)),
-        session_(release.root, slots.base(), host_of(slots), mark_),
-        unpacker_(session_, slots, release.root, mark_, [this] { return check_space(); }) {}
+        session_(std::move(session)),
+        unpacker_(session_, slots, root, mark, [this] { return check_space(); }) {}
   ~Pull() {
     for (const auto& [id, fd] : files_) slots_.drop_incoming(id);
   }
@@ -73,11 +72,6 @@ class Pull {
   [[nodiscard]] bool brought_something() const { return last_progress_ != began_; }
 
  private:
-  static Host host_of(apply::SlotDir& slots) {
-    return {.tree = [&slots](const ObjectId& id) { return slots.tree(id); },
-            .has_file = [&slots](const ObjectId& id) { return slots.has_file(id); }};
-  }
-
   std::unexpected<Error> lost(std::string text) {
     lost_ = true;
     return failure(ErrorKind::busy, std::move(text));
@@ -199,7 +193,6 @@ class Pull {
   const Source& source_;
   std::uint64_t bytes_per_s_;
   apply::SlotDir& slots_;
-  PackMark mark_;
   PullSession session_;
   Unpacker unpacker_;
   posix::ClientSocket::State state_ = posix::ClientSocket::State::dialling;
@@ -210,11 +203,13 @@ class Pull {
   bool space_checked_ = false, lost_ = false, own_fault_ = false;
 };
 
-}  // namespace
+/// What an attempt begins with: all that earlier ones brought is on the disk.
+using MakeSession = std::function<PullSession(PackMark mark)>;
 
-Result<apply::PullResult> pull_release(posix::LinkContext& context, const posix::CurveKeys& keys,
-                                       const std::vector<Source>& sources, const Release& release,
-                                       apply::SlotDir& slots, std::uint64_t bytes_per_s, const std::stop_token& stop) {
+Result<apply::PullResult> pull_from(posix::LinkContext& context, const posix::CurveKeys& keys,
+                                    const std::vector<Source>& sources, const ObjectId& root, apply::SlotDir& slots,
+                                    const MakeSession& make_session, std::uint64_t bytes_per_s,
+                                    const std::stop_token& stop) {
   apply::PullResult sum;
   SteadyTime last_news = posix::boot_time();
   Duration redial = kRedialMin;
@@ -226,7 +221,8 @@ Result<apply::PullResult> pull_release(posix::LinkContext& context, const posix:
                                                       .frame_bytes_max = limits::kContentFrameBytesMax,
                                                       .high_water_mark = limits::kHighWaterMark});
     if (!socket) return std::unexpected(socket.error());
-    Pull pull(std::move(*socket), source, release, slots, bytes_per_s);
+    const PackMark mark = slots.pack_mark(slots.base(), root);
+    Pull pull(std::move(*socket), source, root, slots, mark, make_session(mark), bytes_per_s);
     const auto pulled = pull.run(stop);
     sum.bytes += pull.result().bytes;
     sum.objects += pull.result().objects;
@@ -244,6 +240,35 @@ Result<apply::PullResult> pull_release(posix::LinkContext& context, const posix:
     posix::wait_or_stop(redial, stop);
     redial = std::min(2 * redial, kRedialMax);
   }
+}
+
+}  // namespace
+
+Result<apply::PullResult> pull_release(posix::LinkContext& context, const posix::CurveKeys& keys,
+                                       const std::vector<Source>& sources, const Release& release,
+                                       apply::SlotDir& slots, std::uint64_t bytes_per_s, const std::stop_token& stop) {
+  const MakeSession make = [&](PackMark mark) {
+    return PullSession(release.root, slots.base(),
+                       {.tree = [&slots](const ObjectId& id) { return slots.tree(id); },
+                        .has_file = [&slots](const ObjectId& id) { return slots.has_file(id); }},
+                       mark);
+  };
+  return pull_from(context, keys, sources, release.root, slots, make, bytes_per_s, stop);
+}
+
+Result<apply::PullResult> pull_objects(posix::LinkContext& context, const posix::CurveKeys& keys,
+                                       const std::vector<Source>& sources, const Release& release,
+                                       const std::set<ObjectId>& files, apply::SlotDir& slots,
+                                       const std::stop_token& stop) {
+  const MakeSession make = [&](PackMark /*mark*/) {
+    PullSession session(
+        release.root, {},
+        {.tree = [&slots](const ObjectId& id) { return slots.tree(id); },
+         .has_file = [&slots, &files](const ObjectId& id) { return !files.contains(id) || slots.has_file(id); }});
+    session.give_up_pack();
+    return session;
+  };
+  return pull_from(context, keys, sources, release.root, slots, make, 0, stop);
 }
 
 }  // namespace serin::pull

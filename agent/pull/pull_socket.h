@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -27,5 +28,12 @@ struct Source {
 Result<apply::PullResult> pull_release(posix::LinkContext& context, const posix::CurveKeys& keys,
                                        const std::vector<Source>& sources, const Release& release,
                                        apply::SlotDir& slots, std::uint64_t bytes_per_s, const std::stop_token& stop);
+
+/// The same for these files alone, whatever the live tree holds, and for folders' objects that the slots lack: what
+/// mending a damaged tree needs.
+Result<apply::PullResult> pull_objects(posix::LinkContext& context, const posix::CurveKeys& keys,
+                                       const std::vector<Source>& sources, const Release& release,
+                                       const std::set<ObjectId>& files, apply::SlotDir& slots,
+                                       const std::stop_token& stop);
 
 }  // namespace serin::pull

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <set>
 
+#include "controller/operate/verify_commands.h"
+#include "controller/retention.h"
 #include "controller/rollout/catch_up.h"
 #include "controller/rollout/deployments.h"
 #include "protocol/limits.h"
@@ -87,6 +89,7 @@ void take_hello(ControllerState& state, const Origin& from, const Hello& hello, 
                  .content_port = state.settings.content_port,
                  .report_since = state.ledger.wanted_since(from.host)},
          turn);
+  controller::note_host_releases(state, from.host, now, turn);
   refresh_trust_of(state, from.host, now);
   move_rollouts_of(state, from.host, now, turn, [&](const ApplicationStatus& status) -> rollout::Event {
     return rollout::HostConnected{from.host, status};
@@ -99,6 +102,7 @@ void take_heartbeat(ControllerState& state, const Origin& from, const Heartbeat&
   state.roster.update(from.host, sane(heartbeat.applications, now), wall_offset_ms(heartbeat.wall_ms, now));
   const auto position = state.ledger.position(from.host);
   answer(from, header.session, header.request, HeartbeatReply{position.run, position.sequence}, turn);
+  controller::note_host_releases(state, from.host, now, turn);
   refresh_trust_of(state, from.host, now);
   move_rollouts_of(state, from.host, now, turn, [&](const ApplicationStatus& status) -> rollout::Event {
     return rollout::HostReported{from.host, status};
@@ -254,6 +258,9 @@ void take_host_message(ControllerState& state, const Origin& from, const Envelop
     take_outcome(state, from, *outcome, header, now, turn);
   } else if (const auto* problem = std::get_if<Problem>(&envelope.message)) {
     take_problem(state, from, *problem, header.reply_to, now, turn);
+    operate::take_verify_problem(state, from.host, header.reply_to, problem->text, now, turn);
+  } else if (const auto* report_of_verify = std::get_if<VerifyReport>(&envelope.message)) {
+    operate::take_verify_report(state, from.host, *report_of_verify, now, turn);
   } else {
     answer(from, header.session, header.request, Problem{"this message does not come from an agent"}, turn);
   }

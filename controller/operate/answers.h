@@ -15,6 +15,7 @@ namespace serin::operate {
 inline constexpr int kError = 1;
 inline constexpr int kUsage = 2;
 inline constexpr int kRefused = 5;
+inline constexpr int kDrift = 8;  ///< a live tree is not what it should be
 
 /// Wrong words are a usage error, what a rule forbids is refused, all else is an error.
 int exit_code_of(const Error& error);

@@ -6,10 +6,12 @@
 #include <algorithm>
 
 #include "controller/operate/answers.h"
+#include "controller/operate/collect_commands.h"
 #include "controller/operate/errors.h"
 #include "controller/operate/host_commands.h"
 #include "controller/operate/release_commands.h"
 #include "controller/operate/render.h"
+#include "controller/operate/verify_commands.h"
 #include "controller/rollout/deployments.h"
 #include "controller/rollout/lessons.h"
 #include "protocol/limits.h"
@@ -179,6 +181,8 @@ void take_application_request(ControllerState& state, const Client& client, cons
     auto judge = state.settings.applications.at(*application).sequential;
     judge.settle = rollout::settle_of(state, *application);
     turn.effect(controller::ReadTune{client, *application, judge});
+  } else if (request.verb == "verify") {
+    take_verify(state, client, request, *application, now, turn);
   } else if (request.verb == "attach") {
     take_attach(state, client, request, *application, now, turn);
   } else if (refuse_when_read_only(state, client, turn)) {
@@ -240,6 +244,7 @@ controller::StoreAction action_of(const Caller& caller, const OperatorRequest& r
   constexpr std::size_t kDetailBytes = 4'096;
   std::vector<std::string> words = request.arguments;
   if (request.force) words.insert(words.begin(), "--force");
+  if (request.repair) words.insert(words.begin(), "--repair");
   if (!request.name.empty()) words.push_back(request.name);
   if (!request.message.empty()) words.push_back(printable(request.message, 200));
   const std::string detail = fmt::format("{}", fmt::join(words, " "));
@@ -253,7 +258,8 @@ controller::StoreAction action_of(const Caller& caller, const OperatorRequest& r
 
 bool changes_something(const OperatorRequest& request) {
   static const std::set<std::string> kReading{"status", "attach", "errors", "history", "show", "tune", "hosts list"};
-  return !kReading.contains(request.verb) && !request.dry_run;
+  const bool only_looks = request.dry_run || (request.verb == "verify" && !request.repair);
+  return !kReading.contains(request.verb) && !only_looks;
 }
 
 }  // namespace
@@ -268,9 +274,9 @@ void take_request(ControllerState& state, const Client& client, const Caller& ca
              kRefused));
     return;
   }
-  static const std::set<std::string> kVerbs{"status", "attach",     "errors",       "history",      "show",
-                                            "tune",   "hosts list", "hosts accept", "hosts import", "hosts revoke",
-                                            "deploy", "rollback",   "abort",        "continue"};
+  static const std::set<std::string> kVerbs{
+      "status",       "attach",       "errors", "history",  "show",  "tune",     "hosts list", "hosts accept",
+      "hosts import", "hosts revoke", "deploy", "rollback", "abort", "continue", "verify",     "gc"};
   if (!kVerbs.contains(request.verb)) {
     tell(turn, client, error_event(fmt::format("unknown command '{}'", printable(request.verb, 40)), kUsage));
     return;
@@ -280,12 +286,15 @@ void take_request(ControllerState& state, const Client& client, const Caller& ca
     tell(turn, client, render_hosts(state, pending, now));
   } else if (request.verb == "history") {
     take_history(client, request, turn);
+  } else if (request.verb == "gc") {
+    take_gc(state, client, request, now, turn);
   } else if (request.verb == "show") {
     take_show(state, client, request, turn);
   } else if (request.verb.starts_with("hosts ")) {
     take_host_request(state, client, caller, request, pending, now, turn);
   } else {
-    take_application_request(state, client, caller, request, now, turn);
+    take_application_request(state, client, caller,
+                             request.verb == "verify" ? with_application_named(state, request) : request, now, turn);
   }
 }
 
@@ -293,6 +302,8 @@ void drop_client(ControllerState& state, const std::string& connection) {
   for (auto& [application, active] : state.active) {
     std::erase_if(active.watchers, [&](const Client& client) { return client.connection == connection; });
   }
+  // Hosts end what they have begun; nobody is told.
+  std::erase_if(state.verifying, [&](const auto& each) { return each.second.client.connection == connection; });
 }
 
 }  // namespace serin::operate

@@ -172,6 +172,7 @@ void revoke_host(ControllerState& state, const Client& client, const OperatorReq
   state.ledger.forget(name);
   std::erase_if(state.trusted_hosts, [&](const auto& item) { return item.first == name; });
   std::erase_if(state.catching_up, [&](const auto& item) { return item.first.first == name; });
+  std::erase_if(state.host_releases, [&](const auto& item) { return item.first.first == name; });
   tell(turn, client,
        done_event(fmt::format("{} is revoked: its messages are refused from now on; what it runs stays as it is", name),
                   0));

@@ -173,6 +173,10 @@ class Session {
     while (const auto signal = signals_.take()) {
       if (*signal != SIGINT) return 0;  // the terminal is gone: the deployment goes on
       if (!options_.interrupt_takes_back || interrupted_) {
+        if (request_.verb == "verify") {
+          say("left: hosts that have begun end it, and nobody is told");
+          return kError;
+        }
         say("left: the deployment goes on in the controller; `serin attach` shows it, `serin abort` takes it back");
         return kError;
       }

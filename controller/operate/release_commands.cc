@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "controller/operate/answers.h"
 #include "controller/operate/render.h"
@@ -97,6 +98,13 @@ Result<const KnownRelease*> rollback_target(const ControllerState& state, const 
     return failure(ErrorKind::not_found,
                    fmt::format("{} has no release r{}: `serin history` lists them", application, number));
   }
+  if (target->collected) {
+    return failure(
+        ErrorKind::refused,
+        fmt::format("the files of r{} are kept no longer (keep_releases = {} in controller.toml): check that "
+                    "state out in the source and run serin deploy",
+                    number, state.settings.keep_releases));
+  }
   if ((target->trust == Trust::rejected || target->trust == Trust::untried) && !request.force) {
     return failure(ErrorKind::refused, fmt::format("r{} was never released ({}): use --force if you mean it", number,
                                                    name_of(target->trust)));
@@ -105,6 +113,21 @@ Result<const KnownRelease*> rollback_target(const ControllerState& state, const 
 }
 
 }  // namespace
+
+std::vector<release::OtherBase> others_live(const ControllerState& state, const ApplicationName& application) {
+  const KnownRelease* wanted = controller::wanted_release(state, application);
+  std::map<ObjectId, ReleaseNumber> live;
+  for (const auto& [name, host] : state.roster.hosts()) {
+    const auto status = host.applications.find(application);
+    if (status == host.applications.end() || status->second.live_root.is_nothing()) continue;
+    if (wanted != nullptr && status->second.live_root == wanted->release.root) continue;
+    live.emplace(status->second.live_root, status->second.live_release);
+  }
+  std::vector<release::OtherBase> others;
+  for (const auto& [root, number] : live) others.push_back({.release = number, .root = root});
+  std::ranges::sort(others, {}, &release::OtherBase::release);
+  return others;
+}
 
 void take_deploy(ControllerState& state, const Client& client, const Caller& caller, const OperatorRequest& request,
                  const ApplicationName& application, Now now, Turn& turn) {
@@ -135,15 +158,17 @@ void take_deploy(ControllerState& state, const Client& client, const Caller& cal
   const auto& settings = state.settings.applications.at(application);
   state.building[application] = {
       .client = client, .request = request, .owner = owner_of(caller, request), .since = now.wall};
-  turn.effect(controller::StartBuild{{.application = application,
-                                      .source = settings.source,
-                                      .exclude = settings.exclude,
-                                      .paths = paths_of(request, settings.source),
-                                      .base = wanted == nullptr ? ObjectId{} : wanted->release.root,
-                                      .base_files = wanted == nullptr ? 0 : wanted->release.files,
-                                      .base_bytes = wanted == nullptr ? 0 : wanted->release.bytes,
-                                      .delete_limit_percent = settings.delete_limit_percent,
-                                      .yes_delete = request.yes_delete}});
+  turn.effect(controller::StartBuild{
+      {.application = application,
+       .source = settings.source,
+       .exclude = settings.exclude,
+       .paths = paths_of(request, settings.source),
+       .base = wanted == nullptr ? ObjectId{} : wanted->release.root,
+       .base_files = wanted == nullptr ? 0 : wanted->release.files,
+       .base_bytes = wanted == nullptr ? 0 : wanted->release.bytes,
+       .delete_limit_percent = settings.delete_limit_percent,
+       .yes_delete = request.yes_delete,
+       .others = request.dry_run ? others_live(state, application) : std::vector<release::OtherBase>{}}});
 }
 
 void take_rollback(ControllerState& state, const Client& client, const Caller& caller, const OperatorRequest& request,
@@ -192,6 +217,9 @@ void take_build(ControllerState& state, const ApplicationName& application, cons
   const ReleaseNumber parent = wanted == nullptr ? 0 : wanted->release.number;
   tell(turn, build.client, render_diff(*result, application, parent));
   if (build.request.dry_run) {
+    for (OperatorEvent& event : render_groups(state, application, *result)) {
+      tell(turn, build.client, std::move(event));
+    }
     tell(turn, build.client, done_event("dry run: nothing was deployed", 0));
     return;
   }

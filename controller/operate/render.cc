@@ -55,6 +55,9 @@ struct HostLine {
   std::optional<double> error_rate;
   std::optional<Duration> seen;
   bool runs_wanted = false;
+  std::uint64_t drift = 0;
+  std::string drift_path;
+  std::int64_t verified_ms_ago = -1;  ///< as its newest heartbeat said
 };
 
 void add_note(std::string& note, const std::string& text) {
@@ -92,6 +95,15 @@ HostLine host_line(const ControllerState& state, const controller::ApplicationSe
   line.runs_wanted = wanted != nullptr && status->second.live_root == wanted->release.root;
   line.error_rate = state.ledger.error_rate(host.record.name, settings.name, now.steady, kRateSeconds);
   add_live_notes(line.note, status->second);
+  if (status->second.drift > 0) {
+    add_note(line.note,
+             fmt::format("drift: {} {}, serin verify --repair {}{}", status->second.drift,
+                         status->second.drift == 1 ? "file" : "files",
+                         state.settings.applications.size() > 1 ? settings.name + " " : "", host.record.name));
+  }
+  line.drift = status->second.drift;
+  line.drift_path = printable(status->second.drift_path, limits::kPathBytesMax);
+  line.verified_ms_ago = status->second.verified_ms_ago;
   if (!status->second.blind.empty()) add_note(line.note, "BLIND: " + printable(status->second.blind, 160));
   if (host.session && (host.session->wall_offset_ms > 2'000 || host.session->wall_offset_ms < -2'000)) {
     add_note(line.note,
@@ -136,6 +148,9 @@ Json host_json(const HostLine& line) {
         {{"slot", printable(use.slot, 64)}, {"pid", use.pid}, {"command", printable(use.command, 32)}});
   }
   json["errors_per_second"] = line.error_rate ? Json(*line.error_rate) : Json(nullptr);
+  json["drift"] = line.drift;
+  json["drift_path"] = line.drift_path;
+  json["verified_ms_ago"] = line.verified_ms_ago < 0 ? Json(nullptr) : Json(line.verified_ms_ago);
   json["seen_ms_ago"] = line.seen ? Json(line.seen->count()) : Json(nullptr);
   return json;
 }

@@ -16,6 +16,9 @@ OperatorEvent render_hosts(const controller::ControllerState& state, const std::
 OperatorEvent render_history(const std::vector<controller::HistoryLine>& lines, Now now);
 OperatorEvent render_progress(const rollout::Rollout& rollout, Now now);
 OperatorEvent render_diff(const release::BuildResult& built, const ApplicationName& application, ReleaseNumber base);
+/// Likewise against what each group's hosts run now: one event for each tree that is live somewhere.
+std::vector<OperatorEvent> render_groups(const controller::ControllerState& state, const ApplicationName& application,
+                                         const release::BuildResult& built);
 /// A deployment that waits for an operator: why, and what can be done.
 OperatorEvent render_hold(const rollout::Rollout& rollout);
 /// The end of a deployment, with its verdict and the hosts that stand elsewhere.

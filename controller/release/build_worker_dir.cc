@@ -6,7 +6,12 @@ BuildWorker::BuildWorker(ReleaseDir releases)
     : releases_(std::move(releases)), thread_([this](const std::stop_token& stop) {
         while (!stop.stop_requested()) {
           const auto request = requests_.wait(stop);
-          if (request) built_.post({.application = request->application, .result = releases_.build(*request)});
+          if (!request) continue;
+          if (const auto* build = std::get_if<BuildRequest>(&*request)) {
+            built_.post({.application = build->application, .result = releases_.build(*build)});
+          } else {
+            collected_.post(releases_.collect(std::get<CollectRequest>(*request), stop));
+          }
         }
       }) {}
 

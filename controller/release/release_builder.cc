@@ -204,6 +204,27 @@ Result<ObjectId> lay_over(const ObjectId& base, const std::vector<Overlay>& over
   return Layer(store).folder(base, overlays, 0);
 }
 
+namespace {
+
+std::vector<PathChange> first_of(std::vector<PathChange> changes) {
+  if (changes.size() > kChangesShown) changes.erase(changes.begin() + kChangesShown, changes.end());
+  return changes;
+}
+
+Comparison compare_with(const OtherBase& other, const ObjectId& root, const TreeLoader& load) {
+  Comparison comparison{.base = other};
+  auto changes = diff_trees(other.root, root, load);
+  if (!changes) {
+    comparison.trouble = changes.error().text;
+    return comparison;
+  }
+  comparison.summary = summarize(*changes);
+  comparison.changes = first_of(std::move(*changes));
+  return comparison;
+}
+
+}  // namespace
+
 Result<BuildResult> conclude(const BuildRequest& request, const ObjectId& root, const std::optional<Totals>& scanned,
                              const TreeLoader& load) {
   auto changes = diff_trees(request.base, root, load);
@@ -226,8 +247,8 @@ Result<BuildResult> conclude(const BuildRequest& request, const ObjectId& root, 
                     "source {} complete? If it is meant so: --yes-delete",
                     result.summary.removed, before, percent, request.delete_limit_percent, printable(request.source)));
   }
-  if (changes->size() > kChangesShown) changes->erase(changes->begin() + kChangesShown, changes->end());
-  result.changes = std::move(*changes);
+  result.changes = first_of(std::move(*changes));
+  for (const OtherBase& other : request.others) result.comparisons.push_back(compare_with(other, root, load));
   return result;
 }
 

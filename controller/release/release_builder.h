@@ -14,6 +14,13 @@
 /// The pure part of a build: paths, mtimes, laying paths over a tree, totals and the guard against mass deletion.
 namespace serin::release {
 
+/// A tree that some hosts run.
+struct OtherBase {
+  ReleaseNumber release = 0;
+  ObjectId root;
+  friend bool operator==(const OtherBase&, const OtherBase&) = default;
+};
+
 /// What to build: the whole staging tree, or some paths of it over a base.
 struct BuildRequest {
   ApplicationName application;
@@ -24,6 +31,15 @@ struct BuildRequest {
   std::uint64_t base_files = 0, base_bytes = 0;  ///< of the whole base, as its BuildResult said
   double delete_limit_percent = 30;
   bool yes_delete = false;
+  std::vector<OtherBase> others;  ///< to be compared with too
+};
+
+/// What would change where another tree is live.
+struct Comparison {
+  OtherBase base;
+  std::vector<PathChange> changes;  ///< at most kChangesShown, see `summary` for the counts
+  DiffSummary summary;
+  std::string trouble;  ///< why it cannot be told; empty: it can
 };
 
 /// What came of it. The objects are in the store, durable.
@@ -32,7 +48,8 @@ struct BuildResult {
   std::uint64_t files = 0, bytes = 0;  ///< of the whole tree; links count as files
   std::vector<PathChange> changes;     ///< against the base; at most kChangesShown, see `summary` for the counts
   DiffSummary summary;
-  std::uint64_t files_read = 0;  ///< that had to be hashed: the others were known by their stat
+  std::vector<Comparison> comparisons;  ///< with the request's `others`, in their order
+  std::uint64_t files_read = 0;         ///< that had to be hashed: the others were known by their stat
 };
 inline constexpr std::size_t kChangesShown = 1'000;
 

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <unordered_map>
 
+#include "controller/release/collector_dir.h"
 #include "controller/release/source_scan_dir.h"
 #include "protocol/limits.h"
 #include "protocol/posix/files.h"
@@ -74,6 +75,7 @@ struct ReleaseDir::Parts {
   posix::ObjectWriter objects;
   std::filesystem::path cache_folder;
   BuildOutside outside;
+  std::vector<std::pair<ObjectId, std::int64_t>> built;  ///< roots and when, of the last hour
   std::unordered_map<ObjectId, Tree> folders_made;
   FolderStore folders{
       .load = [this](const ObjectId& id) { return load(id); },
@@ -205,9 +207,18 @@ Result<BuildResult> ReleaseDir::build(const BuildRequest& request) {
   for (int i = 0; i < kTries; ++i) {
     result = parts_->build(request, *source, *paths);
     parts_->folders_made.clear();
+    if (result) parts_->built.emplace_back(result->root, parts_->outside.wall_seconds());
     if (result || result.error().kind != ErrorKind::busy) return result;
   }
   return failure(ErrorKind::refused, result.error().text);
+}
+
+Result<CollectResult> ReleaseDir::collect(const CollectRequest& request, const std::stop_token& stop) {
+  const std::int64_t now_s = parts_->outside.wall_seconds();
+  std::erase_if(parts_->built, [now_s](const auto& each) { return now_s - each.second >= kObjectsKept_s; });
+  CollectRequest all = request;
+  for (const auto& [root, at] : parts_->built) all.roots.push_back(root);
+  return collect_objects(parts_->objects, all, now_s, stop);
 }
 
 Result<ReleaseDir> ReleaseDir::open(const std::filesystem::path& state_dir, BuildOutside outside) {

@@ -3,7 +3,9 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <stop_token>
 
+#include "controller/release/collector.h"
 #include "controller/release/release_builder.h"
 #include "protocol/posix/object_store.h"
 
@@ -31,6 +33,9 @@ class ReleaseDir {
   ~ReleaseDir();
 
   Result<BuildResult> build(const BuildRequest& request);
+  /// Removes what nobody needs (collector_dir.h). What was built within the last hour is kept beside the roots given:
+  /// its release may not be known to the caller yet.
+  Result<CollectResult> collect(const CollectRequest& request, const std::stop_token& stop);
 
  private:
   struct Parts;

@@ -39,7 +39,7 @@ void raise_alarm(ControllerState& state, const ApplicationName& application, Now
   turn.record(controller::StoreAlarm{application, alarm});
   const controller::KnownRelease* former = controller::find_release(state, application, watch.former);
   const bool by_itself = state.settings.applications.at(application).on_alarm == controller::OnAlarm::take_back &&
-                         former != nullptr && former->trust == controller::Trust::trusted;
+                         former != nullptr && !former->collected && former->trust == controller::Trust::trusted;
   turn.effect(
       controller::Announce{"alarm", application, fmt::format("ALARM after r{}: {}", watch.release, alarm.text)});
   // What may be bad is no baseline for what comes next, until it has stood for trust_after all the same.

@@ -94,7 +94,7 @@ Rollout new_rollout(ControllerState& state, const DeploymentRequest& request, Pl
   for (PlanHost& host : rollout.hosts) {
     if (host.former == kAdopted) continue;
     const KnownRelease* former = controller::find_release(state, request.application, host.former);
-    if (former == nullptr || former->trust == Trust::rejected || former->trust == Trust::untried) {
+    if (former == nullptr || former->collected || former->trust == Trust::rejected || former->trust == Trust::untried) {
       host.former = trusted_way_back;
     }
   }

@@ -102,6 +102,18 @@ Result<std::string> ObjectReader::read(const ObjectId& id, std::size_t bytes_max
   return content;
 }
 
+Result<std::vector<ObjectId>> ObjectReader::list(unsigned char first_byte) const {
+  const std::string begin = fmt::format("{:02x}", first_byte);
+  const auto part = folder_ / "objects" / begin;
+  std::vector<ObjectId> ids;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(part, error), end; !error && entry != end; entry.increment(error)) {
+    if (const auto id = ObjectId::from_hex(begin + entry->path().filename().string())) ids.push_back(*id);
+  }
+  if (error) return std::unexpected(errno_error("list " + part.string(), error.value()));
+  return ids;
+}
+
 Result<ObjectWriter> ObjectWriter::open_folder(std::filesystem::path folder) {
   ObjectWriter writer(std::move(folder));
   const auto objects = writer.folder_ / "objects";
@@ -170,6 +182,14 @@ Result<ObjectId> ObjectWriter::put(std::string_view bytes) {
     return std::unexpected(written.error());
   if (auto published = publish(*temporary, id); !published) return std::unexpected(published.error());
   return id;
+}
+
+Result<void> ObjectWriter::remove(const ObjectId& id) {
+  std::erase(unsynced_, id);
+  ::unlink(mark_of(id).c_str());
+  const auto path = path_of(id);
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return failed("remove object", path);
+  return {};
 }
 
 Result<ObjectWriter::Stored> ObjectWriter::put_file(int source_fd, std::uint64_t bytes_max) {

@@ -30,6 +30,8 @@ class ObjectReader {
   /// `bytes_max`.
   [[nodiscard]] Result<std::string> read(const ObjectId& id, std::size_t bytes_max) const;
   [[nodiscard]] std::filesystem::path path_of(const ObjectId& id) const;
+  /// The objects whose ids begin with this byte, in no order.
+  [[nodiscard]] Result<std::vector<ObjectId>> list(unsigned char first_byte) const;
 
  protected:
   std::filesystem::path folder_;
@@ -50,6 +52,8 @@ class ObjectWriter : public ObjectReader {
     std::uint64_t bytes = 0;
   };
   Result<Stored> put_file(int source_fd, std::uint64_t bytes_max);
+  /// Unlinks it, if it is there: who has it open reads on.
+  Result<void> remove(const ObjectId& id);
   /// fsync of each new object and folder while they are few (64), one syncfs beyond that.
   Result<void> sync();
 

@@ -96,6 +96,41 @@ TEST(AgentCore, says_hello_again_once_however_many_of_its_messages_were_of_an_ol
   EXPECT_TRUE(driver.core.ready());
 }
 
+TEST(AgentCore, a_verify_of_a_good_release_is_taken_and_any_other_answered_with_why_not) {
+  Driver driver;
+  driver.connect();
+  const auto request = [&](const Order& like, const std::string& application) {
+    return VerifyRequest{.application = application, .number = 9, .recipient = like.recipient, .release = like.release};
+  };
+  const Order good = driver.order({1, 1});
+  const auto taken = driver.all<TakeVerify>(driver.hear(request(good, kShop), 7));
+  ASSERT_EQ(taken.size(), 1U);
+  EXPECT_EQ(taken[0].release.number, 2U);
+
+  Order forged = good;
+  forged.release.signature.assign(forged.release.signature.size(), 'x');
+  Order for_another = good;
+  for_another.recipient = to_hex(std::string(32, 'o'));
+  EXPECT_TRUE(driver.all<TakeVerify>(driver.hear(request(for_another, kShop), 7)).empty());
+  for (const VerifyRequest& bad : {request(forged, kShop), request(good, "blog")}) {
+    const auto refused = driver.sent<VerifyReport>(driver.hear(bad, 7));
+    ASSERT_EQ(refused.size(), 1U);
+    EXPECT_TRUE(refused[0].second.final);
+    EXPECT_NE(refused[0].second.trouble, "");
+  }
+}
+
+TEST(AgentCore, drift_is_told_at_once_when_it_is_news) {
+  Driver driver;
+  driver.connect();
+  const auto told = driver.sent<Heartbeat>(driver.core.on_drift(kShop, 3, "a", driver.now.steady, driver.now));
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].second.applications.at(0).drift, 3U);
+  EXPECT_EQ(told[0].second.applications.at(0).drift_path, "a");
+  EXPECT_EQ(told[0].second.applications.at(0).verified_ms_ago, 0);
+  EXPECT_TRUE(driver.core.on_drift(kShop, 3, "a", driver.now.steady, driver.now).empty());
+}
+
 TEST(AgentCore, takes_the_session_of_its_newest_hello_only) {
   Driver driver;
   const std::uint64_t first = driver.greet();

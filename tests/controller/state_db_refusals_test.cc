@@ -67,10 +67,10 @@ TEST_F(StateDbRefusals, the_database_of_another_program) {
 }
 
 TEST_F(StateDbRefusals, a_database_of_a_newer_version) {
-  OtherProgram(file).run("PRAGMA user_version=4");
+  OtherProgram(file).run("PRAGMA user_version=5");
   EXPECT_EQ(error_of(file), (Error{ErrorKind::unsupported,
                                    "database " + file.string() +
-                                       ": written by a newer Serin (schema 4, this one knows 3): install that version "
+                                       ": written by a newer Serin (schema 5, this one knows 4): install that version "
                                        "again, or restore a backup"}));
 }
 
@@ -125,7 +125,7 @@ TEST_F(StateDbRefusals, rows_that_serin_did_not_write) {
   commit(testing::rows_of(testing::sample_rollout(1)));
   for (const std::string change :
        {"UPDATE deployment SET phase=99", "UPDATE deployment SET phase=0, settings='{}'",
-        "UPDATE deployment SET settings='no json'", "INSERT INTO release VALUES('shop', 1, x'00', x'00', 0)"}) {
+        "UPDATE deployment SET settings='no json'", "INSERT INTO release VALUES('shop', 1, x'00', x'00', 0, 0)"}) {
     OtherProgram(file).run(change);
     const auto state = database.load();
     ASSERT_FALSE(state) << change;

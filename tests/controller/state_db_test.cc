@@ -225,6 +225,7 @@ TEST_F(StateDbTest, what_version_1_stored_is_read_and_goes_on) {
   commit(rows_of(ended));
   OtherProgram(file).run(
       "DROP TABLE before; DROP TABLE ordinary; DROP TABLE burst; DROP TABLE message; DROP TABLE alarm; "
+      "DROP TABLE host_release; ALTER TABLE release DROP COLUMN collected_wall_ms; "
       "ALTER TABLE sample DROP COLUMN requests; ALTER TABLE sample DROP COLUMN signatures; "
       "UPDATE deployment SET settings=json_remove(settings, '$.judge', '$.hold_back_until_ms', '$.settle_s', "
       "'$.extend_ms', '$.extended', '$.stages[0].held_back', '$.stages[1].held_back', '$.verdict.numbers'); "
@@ -237,7 +238,7 @@ TEST_F(StateDbTest, what_version_1_stored_is_read_and_goes_on) {
   EXPECT_EQ(state->latest.at("shop").judge, JudgeKind::fixed);
   EXPECT_EQ(state->latest.at("shop").hosts, ended.hosts);
   EXPECT_EQ(state->bursts.at("shop").size(), 1U);
-  EXPECT_THAT(OtherProgram(file).run("PRAGMA user_version"), ElementsAre("3"));
+  EXPECT_THAT(OtherProgram(file).run("PRAGMA user_version"), ElementsAre("4"));
 }
 
 TEST_F(StateDbTest, what_version_2_stored_is_read_and_goes_on) {
@@ -246,13 +247,14 @@ TEST_F(StateDbTest, what_version_2_stored_is_read_and_goes_on) {
   commit(rows_of(running));
   commit({StoreSamples{7, {sample}}});
   OtherProgram(file).run(
+      "DROP TABLE host_release; ALTER TABLE release DROP COLUMN collected_wall_ms; "
       "DROP TABLE message; DROP TABLE alarm; ALTER TABLE sample DROP COLUMN requests; ALTER TABLE sample DROP COLUMN "
       "signatures; "
       "ALTER TABLE before DROP COLUMN requests; ALTER TABLE ordinary DROP COLUMN requests; PRAGMA user_version=2");
   const StoredState state = loaded();
   EXPECT_THAT(state.samples.at(7), ElementsAre(sample));
   EXPECT_THAT(state.messages, ::testing::IsEmpty());
-  EXPECT_THAT(OtherProgram(file).run("PRAGMA user_version"), ElementsAre("3"));
+  EXPECT_THAT(OtherProgram(file).run("PRAGMA user_version"), ElementsAre("4"));
 }
 
 TEST_F(StateDbTest, an_alarm_stands_until_it_is_ended) {

@@ -21,7 +21,10 @@ ApplicationStatus status() {
           .rules_hash = "5f2c",
           .blind = "cannot read /var/log/shop/error.log: Permission denied",
           .adopted = true,
-          .old_code = {{.slot = "r9-9f86d081884c", .pid = 4'711, .command = "php-fpm"}}};
+          .old_code = {{.slot = "r9-9f86d081884c", .pid = 4'711, .command = "php-fpm"}},
+          .drift = 3,
+          .drift_path = "lib/a\n.php",
+          .verified_ms_ago = 3'600'000};
 }
 
 ApplicationStatus other_status() {
@@ -125,6 +128,7 @@ OperatorRequest operator_request() {
           .wait_ms = 20'000,
           .labels = {"canary", "rack-4"},
           .name = "web-1",
+          .repair = true,
           .cwd = "/srv/staging/lib"};
 }
 
@@ -196,6 +200,23 @@ std::vector<Envelope> messages() {
       ObjectRefused{.object = object("run"), .offset = 1, .reason = RefusalReason::busy, .retry_ms = 500},
       operator_request(),
       operator_event(),
+      VerifyRequest{.application = "shop",
+                    .number = (1ULL << 62U) + 1'700'000'000'123,
+                    .repair = true,
+                    .recipient = object("agent key").hex(),
+                    .release = signed_release()},
+      VerifyReport{.application = "shop",
+                   .number = (1ULL << 62U) + 1'700'000'000'123,
+                   .final = true,
+                   .trouble = "web-1 has no \xff",
+                   .release = 12,
+                   .files = 12'000,
+                   .bytes = 5'000'000'000,
+                   .files_checked = 11'999,
+                   .bytes_checked = 4'999'999'999,
+                   .counts = {.missing = 1, .extra = 2, .changed = 3, .mode = 4, .mtime = 5},
+                   .mended = 6,
+                   .listed = {{.path = "lib/a\n\xff", .kind = DriftKind::mtime, .mended = true}}},
   };
   std::vector<Envelope> envelopes;
   for (const Message& message : all) {

@@ -19,6 +19,7 @@ void MemoryStore::apply(const controller::StoreHost& row) {
 
 void MemoryStore::apply(const controller::RemoveHost& row) {
   hosts_.erase(row.name);
+  std::erase_if(host_releases_, [&](const auto& each) { return each.first.first == row.name; });
 }
 
 void MemoryStore::apply(const controller::StoreRelease& row) {
@@ -84,6 +85,15 @@ void MemoryStore::apply(const controller::StoreMessage& row) {
   messages_[{row.application, row.id}] = row;
 }
 
+void MemoryStore::apply(const controller::StoreCollected& row) {
+  releases_[row.application][row.release].collected = true;
+}
+
+void MemoryStore::apply(const controller::StoreHostReleases& row) {
+  host_releases_[{row.host, row.application}] = {
+      .releases = row.releases, .heard_wall_ms = row.heard_wall_ms, .stored_wall_ms = row.heard_wall_ms};
+}
+
 controller::StoredState MemoryStore::load() const {
   controller::StoredState state;
   for (const auto& [name, record] : hosts_) state.hosts.push_back(record);
@@ -91,6 +101,7 @@ controller::StoredState MemoryStore::load() const {
   state.wanted = wanted_;
   state.bursts = bursts_;
   state.alarms = alarms_;
+  state.host_releases = host_releases_;
   for (const auto& [key, row] : messages_) state.messages.push_back(row);
   for (const auto& [id, rollout] : deployments_) {
     state.newest_deployment = id;

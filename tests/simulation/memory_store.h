@@ -40,6 +40,8 @@ class MemoryStore {
   static void apply(const controller::StoreOrdinary& row);
   void apply(const controller::StoreSamples& row);
   void apply(const controller::StoreMessage& row);
+  void apply(const controller::StoreCollected& row);
+  void apply(const controller::StoreHostReleases& row);
   void apply(const controller::StoreAlarm& row);
   void apply(const controller::StoreAction&) {}
 
@@ -51,6 +53,7 @@ class MemoryStore {
   std::map<DeploymentId, std::vector<fleet::HostSeconds>> before_;
   std::map<ApplicationName, std::vector<std::chrono::seconds>> bursts_;
   std::map<std::pair<ApplicationName, SignatureId>, controller::StoreMessage> messages_;
+  std::map<std::pair<HostName, ApplicationName>, controller::HostReleases> host_releases_;
   std::map<ApplicationName, rollout::Alarm> alarms_;
   std::map<DeploymentId, std::map<std::pair<std::int64_t, HostName>, fleet::Sample>> samples_;
 };

@@ -61,6 +61,10 @@ void SimulatedController::take_build(const ApplicationName& application, const r
   take(core_->on_built(application, built, now));
 }
 
+void SimulatedController::take_collected() {
+  if (core_) take(core_->on_collected(release::CollectResult{.objects = 1, .bytes = 1}));
+}
+
 SteadyTime SimulatedController::next_due() const {
   return jobs_.empty() ? next_tick_ : std::min(next_tick_, jobs_.front().done_at);
 }

@@ -34,6 +34,7 @@ class SimulatedController {
   void take_message(const fleet::Origin& from, const Envelope& envelope, Now now);
   void take_request(const OperatorRequest& request, Now now);
   void take_build(const ApplicationName& application, const release::BuildResult& built, Now now);
+  void take_collected();
 
   /// When go_on() is due.
   [[nodiscard]] SteadyTime next_due() const;

@@ -77,6 +77,7 @@ void SimulatedFleet::step(SteadyTime until) {
   SteadyTime next = std::min(until, links_.next_due(controller_.running()));
   if (controller_.running()) next = std::min(next, controller_.next_due());
   if (build_done_at_) next = std::min(next, *build_done_at_);
+  if (collected_at_) next = std::min(next, *collected_at_);
   for (const SimulatedHost& host : hosts_) {
     if (host.running()) next = std::min(next, host.next_due());
   }
@@ -103,6 +104,10 @@ void SimulatedFleet::step(SteadyTime until) {
     build_done_at_.reset();
     const std::string content = fmt::format("tree {}", ++newest_content_);
     controller_.take_build(kApplication, {.root = digest_of(content), .files = 1, .bytes = content.size()}, now_);
+  }
+  if (collected_at_ && *collected_at_ <= now_.steady) {
+    collected_at_.reset();
+    controller_.take_collected();
   }
   if (controller_.running()) controller_.go_on(now_);
   if (controller_.running()) {
@@ -179,6 +184,8 @@ void SimulatedFleet::perform(const controller::Effect& effect) {
     if (tell->event.kind != "progress" && events_.size() < kEventsKept) events_.push_back(tell->event);
   } else if (std::holds_alternative<controller::StartBuild>(effect)) {
     build_done_at_ = now_.steady + kBuildTime;
+  } else if (std::holds_alternative<controller::StartCollect>(effect)) {
+    collected_at_ = now_.steady + kBuildTime;
   } else if (const auto* admit = std::get_if<controller::AdmitKey>(&effect)) {
     revoked_.erase(admit->host);
   } else if (const auto* refuse = std::get_if<controller::RefuseKey>(&effect)) {
@@ -212,6 +219,7 @@ void SimulatedFleet::start_controller() {
 void SimulatedFleet::crash_controller() {
   controller_.crash();
   build_done_at_.reset();
+  collected_at_.reset();
   for (std::size_t i = 0; i < hosts_.size(); ++i) cut_link(i);
 }
 

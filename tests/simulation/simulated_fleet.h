@@ -85,7 +85,7 @@ class SimulatedFleet {
   SimulatedController controller_;
   Promises promises_;
   std::set<HostName> revoked_;
-  std::optional<SteadyTime> build_done_at_;
+  std::optional<SteadyTime> build_done_at_, collected_at_;
   std::uint64_t newest_content_ = 0;
   std::vector<OperatorEvent> events_;
 };

@@ -31,9 +31,22 @@ struct Keeper {
 }  // namespace
 
 Result<PullResult> LocalSource::pull(const Release& release, SlotDir& slots) {
-  pull::PullSession session(release.root, slots.base(),
-                            {.tree = [&](const ObjectId& id) { return slots.tree(id); },
-                             .has_file = [&](const ObjectId& id) { return slots.has_file(id); }});
+  return run({release.root,
+              slots.base(),
+              {.tree = [&](const ObjectId& id) { return slots.tree(id); },
+               .has_file = [&](const ObjectId& id) { return slots.has_file(id); }}},
+             slots);
+}
+
+Result<PullResult> LocalSource::pull_objects(const Release& release, const std::set<ObjectId>& files, SlotDir& slots) {
+  return run({release.root,
+              {},
+              {.tree = [&](const ObjectId& id) { return slots.tree(id); },
+               .has_file = [&](const ObjectId& id) { return !files.contains(id) || slots.has_file(id); }}},
+             slots);
+}
+
+Result<PullResult> LocalSource::run(pull::PullSession session, SlotDir& slots) {
   std::map<ObjectId, posix::UniqueFd> files;
   PullResult result;
   while (!session.done()) {

@@ -19,11 +19,15 @@ class LocalSource {
     objects_.insert(all.objects.begin(), all.objects.end());
   }
   Result<PullResult> pull(const Release& release, SlotDir& slots);
+  /// As pull::pull_objects.
+  Result<PullResult> pull_objects(const Release& release, const std::set<ObjectId>& files, SlotDir& slots);
 
   /// Of all pulls so far.
   std::set<ObjectId> served;
 
  private:
+  Result<PullResult> run(pull::PullSession session, SlotDir& slots);
+
   std::map<ObjectId, std::string> objects_;
 };
 

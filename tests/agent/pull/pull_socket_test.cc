@@ -17,6 +17,24 @@ TEST_F(PullSocket, brings_a_release_into_the_slots) {
   EXPECT_EQ(built(), "");
 }
 
+TEST_F(PullSocket, what_mending_needs_is_pulled_though_the_live_tree_should_have_it) {
+  const auto all = [this](const GetObject& request) { return part_of(request); };
+  ASSERT_TRUE(pull(all));
+  ASSERT_TRUE(slots_->link_to(slots_->build(apply::release_of(1, tree_)).value()));
+  std::set<ObjectId> asked;
+  const Server server(context_, server_keys_, [&](const GetObject& request) {
+    asked.insert(request.object);
+    return part_of(request);
+  });
+  const std::set<ObjectId> damaged{digest_of("2")};
+  const auto pulled =
+      pull_objects(context_, agent_keys_, {.endpoint = server.endpoint, .server_key = server_keys_.public_key},
+                   apply::release_of(1, tree_), damaged, *slots_, {});
+  ASSERT_TRUE(pulled) << pulled.error().text;
+  EXPECT_EQ(asked, damaged);
+  EXPECT_TRUE(slots_->has_file(digest_of("2")));
+}
+
 TEST_F(PullSocket, asks_again_where_the_source_was_busy) {
   std::set<std::pair<ObjectId, std::uint64_t>> seen;
   const auto pulled = pull([&](const GetObject& request) {

@@ -100,6 +100,9 @@ TEST(Render, status_as_json_has_the_same) {
                                             {"errors_per_second", nullptr},
                                             {"controller_key", ""},
                                             {"old_code", json::array()},
+                                            {"drift", 0},
+                                            {"drift_path", ""},
+                                            {"verified_ms_ago", nullptr},
                                             {"seen_ms_ago", 3'000}}));
 }
 

@@ -237,5 +237,24 @@ TEST_F(ReleaseDirTest, puts_a_file_that_vanishes_meanwhile_out_of_the_release) {
   EXPECT_EQ(words_of(build().root), Words{"a=1"});
 }
 
+TEST_F(ReleaseDirTest, what_other_hosts_run_is_compared_with_too) {
+  write("a", "1");
+  const BuildResult first = build();
+  write("b", "2");
+  const BuildResult second = build(first);
+  remove("a");
+  write("c", "3");
+  BuildRequest asked = request(second);
+  asked.others = {{.release = 1, .root = first.root}, {.release = 9, .root = digest_of("gone")}};
+  const auto built = releases_->build(asked);
+  ASSERT_TRUE(built) << built.error().text;
+  EXPECT_EQ(built->summary.added, 1U);
+  ASSERT_EQ(built->comparisons.size(), 2U);
+  EXPECT_EQ(built->comparisons[0].base.release, 1U);
+  EXPECT_EQ(built->comparisons[0].summary, (DiffSummary{.added = 2, .changed = 0, .removed = 1, .bytes = 2}));
+  EXPECT_EQ(built->comparisons[0].changes.size(), 3U);
+  EXPECT_NE(built->comparisons[1].trouble, "");
+}
+
 }  // namespace
 }  // namespace serin::release

@@ -1,0 +1,47 @@
+// What the agent says of its live trees. The rest of AgentCore is in agent_core.cc.
+#include <fmt/format.h>
+
+#include "agent/agent_core.h"
+#include "protocol/text.h"
+
+namespace serin::agent {
+
+void AgentCore::take_verify(const VerifyRequest& request, Effects& effects) {
+  if (request.recipient != to_hex(identity_.public_key)) {
+    effects.emplace_back(LogLine{true, "a verify for another host was refused"});
+    return;
+  }
+  VerifyReport refused{.application = request.application, .number = request.number, .final = true};
+  auto release = open_release(request.release, settings_.release_keys);
+  if (!applications_.contains(request.application)) {
+    refused.trouble = fmt::format("agent.toml has no [application.{}]", printable(request.application));
+  } else if (!release) {
+    refused.trouble = release.error().text;
+  } else if (release->application != request.application) {
+    refused.trouble = fmt::format("the release is one of {}", printable(release->application));
+  } else {
+    effects.emplace_back(TakeVerify{request, std::move(*release)});
+    return;
+  }
+  send(refused, effects);
+}
+
+Effects AgentCore::on_drift(const ApplicationName& application, std::uint64_t drift, const std::string& path,
+                            const std::optional<SteadyTime>& verified_at, Now now) {
+  Effects effects;
+  Application& known = applications_.at(application);
+  const bool is_news = known.drift != drift;
+  known.drift = drift;
+  known.drift_path = path;
+  known.verified_at = verified_at;
+  if (is_news && link_ == Link::ready) send_heartbeat(now, effects);
+  return effects;
+}
+
+Effects AgentCore::on_verify_report(const VerifyReport& report) {
+  Effects effects;
+  if (link_ == Link::ready) send(report, effects);
+  return effects;
+}
+
+}  // namespace serin::agent
