@@ -28,7 +28,7 @@ TEST_F(PullSocket, what_mending_needs_is_pulled_though_the_live_tree_should_have
   });
   const std::set<ObjectId> damaged{digest_of("2")};
   const auto pulled =
-      pull_objects(context_, agent_keys_, {.endpoint = server.endpoint, .server_key = server_keys_.public_key},
+      pull_objects(context_, agent_keys_, {{.endpoint = server.endpoint, .server_key = server_keys_.public_key}},
                    apply::release_of(1, tree_), damaged, *slots_, {});
   ASSERT_TRUE(pulled) << pulled.error().text;
   EXPECT_EQ(asked, damaged);
