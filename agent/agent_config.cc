@@ -248,12 +248,12 @@ constexpr Key<AgentSettings> kKeys[] = {
            to.log_level,
            {{"trace", "trace"}, {"debug", "debug"}, {"info", "info"}, {"warning", "warning"}, {"error", "error"}});
      }},
-    {"verify_rate", R"("50MB")",
-     [](const Setting& at, AgentSettings& to) { at.read_bytes(to.verify_bytes_per_s, kReadRateMin, kReadRateMax); }},
     {"scrub_rate", R"("2MB")",
      [](const Setting& at, AgentSettings& to) { at.read_bytes(to.scrub_bytes_per_s, 0, kReadRateMax); }},
     {"scrub_every", R"("24h")",
      [](const Setting& at, AgentSettings& to) { at.read_duration(to.scrub_every, 1s, kScrubEveryMax); }},
+    {"verify_rate", R"("50MB")",
+     [](const Setting& at, AgentSettings& to) { at.read_bytes(to.verify_bytes_per_s, kReadRateMin, kReadRateMax); }},
     {"application", "[application.NAME]", read_applications},
 };
 

@@ -27,8 +27,6 @@ bool goes_forward(Phase phase) {
 /// No bad release beyond the canaries.
 Breach check_exposure(const Rollout& rollout) {
   for (const PlanHost& host : rollout.hosts) {
-    const bool stages_ahead = host.stage > rollout.stage && is_one_of(host.step, {HostStep::staging, HostStep::staged});
-    if (stages_ahead && !rollout.prefetch) return host.host + " stages before its turn";
     if (host.touched && host.stage > rollout.stage) {
       return fmt::format("{} of stage {} was touched in stage {}", host.host, host.stage, rollout.stage);
     }
@@ -118,6 +116,14 @@ Breach check_phase(const Rollout& rollout) {
   return std::nullopt;
 }
 
+Breach check_ahead(const Rollout& rollout) {
+  for (const PlanHost& host : rollout.hosts) {
+    const bool ahead = host.stage > rollout.stage && is_one_of(host.step, {HostStep::staging, HostStep::staged});
+    if (ahead && !rollout.prefetch) return host.host + " stages before its turn";
+  }
+  return std::nullopt;
+}
+
 Breach check_progress(const Rollout& rollout) {
   const Progress& progress = rollout.progress;
   if (progress.by_name.empty()) return std::nullopt;  // not begun, or just read from the database
@@ -139,7 +145,7 @@ std::optional<std::string> broken_invariant(const Rollout& rollout) {
   for (const PlanHost& host : rollout.hosts) {
     if (auto breach = check_host(rollout, host)) return breach;
   }
-  for (const auto check : {check_exposure, check_flow, check_phase, check_progress}) {
+  for (const auto check : {check_exposure, check_flow, check_phase, check_ahead, check_progress}) {
     if (auto breach = check(rollout)) return breach;
   }
   return std::nullopt;

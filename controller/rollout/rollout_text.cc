@@ -63,7 +63,9 @@ Standing standing_back(HostStep step) {
 }
 
 Standing standing(const Rollout& rollout, const PlanHost& host) {
-  return goes_back(rollout) ? standing_back(host.step) : standing_forward(host.step);
+  if (goes_back(rollout)) return standing_back(host.step);
+  const bool ahead = host.step == HostStep::staging && host.stage > rollout.stage;
+  return ahead ? Standing::left : standing_forward(host.step);
 }
 
 /// "; 2 lack it: web-03 (absent), ..."; broken ones first: they need a person.

@@ -113,7 +113,7 @@ TEST(Check, parts_of_objects_are_within_the_bounds) {
   EXPECT_TRUE(pass(ObjectPart{.offset = 7, .object_bytes = 7}));
   EXPECT_EQ(refusal_of(ObjectPart{.offset = 8, .object_bytes = 7}), "object_part: a part beyond its object");
   EXPECT_EQ(refusal_of(ObjectPart{.object_bytes = limits::kObjectBytesMax + 1}),
-            "object_part: larger than an object may be");
+            "object_part: larger than an object or a pack may be");
 }
 
 }  // namespace

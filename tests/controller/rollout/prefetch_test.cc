@@ -47,10 +47,10 @@ TEST(Prefetch, stages_the_proxies_first) {
   EXPECT_EQ(asked(driver, OrderAction::prefetch), (std::set<HostName>{"web-03", "web-04"}));
   driver.gone("web-03");
   EXPECT_EQ(driver.step_of("web-03"), HostStep::waiting) << "its turn has not come";
-  driver.agents.at("web-04").mute = false;
-  driver.report("web-04");
-  driver.pass(4s);
-  driver.report_all();
+  driver.feed(HostFinished{"web-04", Outcome{.application = "shop",
+                                             .order = {driver.rollout.id, driver.host("web-04").sequence},
+                                             .action = OrderAction::prefetch,
+                                             .result = StepResult::staged}});
   driver.settle();
   EXPECT_EQ(asked(driver, OrderAction::prefetch).size(), 6U);
 }

@@ -14,6 +14,7 @@ class RandomLife {
  public:
   explicit RandomLife(std::uint64_t seed) : random_(seed), driver_(make_rollout(shape())) {
     driver_.rollout.max_in_flight = one_in(2) ? HostShare{0, 25.0} : HostShare{one_of(4) + 1, 0};
+    driver_.rollout.prefetch = one_in(2);
     driver_.rollout.failure_limit = {one_of(4), 0};
     driver_.rollout.min_canaries = one_in(3) ? 1 : 0;
     driver_.rollout.on_inconclusive = one_in(4) ? controller::OnInconclusive::abort : controller::OnInconclusive::hold;
