@@ -30,7 +30,7 @@ finish() {
 trap finish EXIT
 
 now_ms() { echo $((${EPOCHREALTIME/./} / 1000)); }
-wire() { cat /sys/class/net/lo/statistics/rx_bytes; }
+wire() { awk '$1 == "lo:" {print $2}' /proc/net/dev; }
 HZ=$(getconf CLK_TCK)
 # CPU milliseconds of these processes and the children that they have waited for.
 cpu_ms() {
@@ -245,7 +245,6 @@ mkdir -p "$FLEET/staging" "$FLEET/rsync"
 data=()
 for ((i = 0; i < 10; i++)); do data+=("$FLEET/staging/data-$i"); done
 records 0 "${data[@]}"
-mv "$FLEET/rsyncd.conf" "$FLEET/rsyncd.old"
 fleet_init $GIT_HOSTS 2 0
 fleet_start
 AGENTS="${FLEET_AGENT_PIDS[*]}"
