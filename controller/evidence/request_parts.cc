@@ -1,0 +1,39 @@
+#include "controller/evidence/request_parts.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "protocol/limits.h"
+
+namespace serin::evidence::parts {
+
+std::int64_t wall_ms(const Question& question, std::int64_t second) {
+  return (start_of(second).time_since_epoch() + question.wall_minus_clock).count();
+}
+
+std::string escaped(const std::string& text) {
+  constexpr std::string_view kPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~*,:";
+  std::string url;
+  for (const char c : text) {
+    if (kPlain.find(c) != std::string_view::npos) {
+      url += c;
+    } else {
+      url += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return url;
+}
+
+std::vector<Chunk> chunks_of(const Question& question, const Span& span) {
+  const auto steps = std::max<std::int64_t>(1, (span.until - span.from) / question.settings.step.count());
+  const std::size_t most =
+      std::clamp<std::size_t>(limits::kSourceBucketsMax / static_cast<std::size_t>(steps), 1, limits::kSourceHostsMax);
+  std::vector<Chunk> chunks;
+  for (std::size_t at = 0; at < question.hosts.size(); at += most) {
+    chunks.push_back({.first = at, .count = std::min(most, question.hosts.size() - at)});
+  }
+  return chunks;
+}
+
+}  // namespace serin::evidence::parts
