@@ -171,7 +171,7 @@ Unknown RemoteSource::late(const RemoteHost& host) const {
 std::optional<Unknown> RemoteSource::unknown() const {
   const std::string_view name = name_of(source_.source);
   if (!evidence_.lost.empty()) return Unknown{"emptied", fmt::format("{}: {}", name, evidence_.lost)};
-  if (!evidence_.trouble.empty()) return Unknown{"no-answer", fmt::format("{} did not answer: {}", name, evidence_.trouble)};
+  if (!evidence_.trouble.empty()) return Unknown{"no-answer", fmt::format("{} gave no usable answer: {}", name, evidence_.trouble)};
   if (!evidence_.read_at) return Unknown{"no-answer", fmt::format("{} has not answered yet", name)};
   const bool any = evidence_.newest || std::any_of(evidence_.hosts.begin(), evidence_.hosts.end(),
                                                    [](const RemoteHost& host) { return host.newest.has_value(); });

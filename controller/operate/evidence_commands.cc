@@ -165,8 +165,8 @@ Report server_report(const evidence::Question& question, const evidence::Reading
                                 question.settings.http.url, took.count(), seen, report.rows.size(), lines,
                                 logstash ? "documents" : "requests", errors);
   if (logstash && reading.newest) {
-    report.headline += fmt::format("; the newest document is {} old, up to {} are waited for",
-                                   age_text(std::max(Duration{0}, question.asked_at - start_of(*reading.newest))),
+    report.headline += fmt::format("; the newest document came {}, up to {} are waited for",
+                                   ago_text(std::max(Duration{0}, question.asked_at - start_of(*reading.newest))),
                                    duration_text(question.settings.delay_max));
   }
   if (logstash) logstash_findings(question, reading, report);

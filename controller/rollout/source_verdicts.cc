@@ -131,7 +131,7 @@ Progress::Waits waits_for(const ActiveDeployment& active, const DeploymentSource
                         .at_most = ends + source.delay_max,
                         .why = {}};
   if (!evidence.trouble.empty()) {
-    waits.why = "does not answer";
+    waits.why = "gives no usable answer";
   } else if (behind && *behind > source.delay) {
     waits.why = fmt::format("is {} s behind", behind->count());
   }
@@ -276,7 +276,7 @@ bool take_answer(ControllerState& state, const evidence::Answer& answer, Now now
     } else {
       if (evidence.trouble.empty()) {
         tell_watchers(active,
-                      fmt::format("{} does not answer, it is asked again: {}", name_of(question.source),
+                      fmt::format("{} gives no usable answer, it is asked again: {}", name_of(question.source),
                                   printable(answer.reading.error().text, 600)),
                       turn);
       }

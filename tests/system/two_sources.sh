@@ -94,7 +94,7 @@ if [ "$kind" = stand-in ]; then
   # shellcheck disable=SC2317
   stall() { kill -STOP "$SEARCH_PID"; }
   when_soaking stall
-  deploy_and_hold "stalled" "logstash: cannot tell: logstash did not answer" "no answer within 2s"
+  deploy_and_hold "stalled" "logstash: cannot tell: logstash gave no usable answer" "no answer within 2s"
   begun=$(date +%s%N)
   expect_exit 0 serin status
   (($(date +%s%N) - begun < 2000000000)) || fail "status waited for the server"
@@ -127,7 +127,7 @@ kill -CONT "$SHIPPER_PID"
 echo "killed in the middle"
 sleep 15
 when_soaking kill -KILL "$SEARCH_PID"
-deploy_and_hold "killed" "logstash: cannot tell: logstash did not answer" "Connection refused"
+deploy_and_hold "killed" "logstash: cannot tell: logstash gave no usable answer" "Couldn't connect to server"
 expect_exit 1 serin evidence test
 expect_text "a release could not be judged like this: logstash: "
 [ "$kind" = stand-in ] || exit 0

@@ -115,9 +115,9 @@ TEST(RemoteSource, a_server_that_does_not_answer_is_unknown_for_what_is_missing)
   remote.evidence.trouble = "http://logs: HTTP 503";
   EXPECT_EQ(remote.why(), "") << "the window was heard before";
   remote.evidence.hosts[0].newest = 1'010;
-  EXPECT_EQ(remote.why(), "no-answer: logstash did not answer: http://logs: HTTP 503");
+  EXPECT_EQ(remote.why(), "no-answer: logstash gave no usable answer: http://logs: HTTP 503");
   remote.evidence.read_at.reset();
-  EXPECT_EQ(remote.why(1), "no-answer: logstash did not answer: http://logs: HTTP 503");
+  EXPECT_EQ(remote.why(1), "no-answer: logstash gave no usable answer: http://logs: HTTP 503");
   remote.evidence.trouble.clear();
   EXPECT_EQ(remote.why(1), "no-answer: logstash has not answered yet");
 }

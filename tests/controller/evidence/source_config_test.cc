@@ -44,7 +44,7 @@ index = "logs-*,app-*"
 host_field = "host.hostname"
 time_field = "ts"
 message_field = ""
-where = { "service.name" = "shop", labels.env = ["prod", "edge"] }
+where = { labels.env = ["prod", "edge"], "service.name" = "shop" }
 errors = [{ level = ["ERROR", "FATAL"] }, { channel = "fatal" }]
 except = { level = "DEBUG" }
 errors_only = true
@@ -86,10 +86,13 @@ api_key_file = "/etc/serin/token"
                        .host_field = "host.hostname",
                        .time_field = "ts",
                        .message_field = "",
-                       .where = {{"service.name", {"shop"}}, {"labels.env", {"prod", "edge"}}},
+                       .where = {{"labels.env", {"prod", "edge"}}, {"service.name", {"shop"}}},
                        .errors = {{{"level", {"ERROR", "FATAL"}}}, {{"channel", {"fatal"}}}},
                        .except = {{"level", {"DEBUG"}}},
                        .errors_only = true};
+  EXPECT_EQ(shop.logstash.http, logstash.http);
+  EXPECT_EQ(shop.logstash.fixed, logstash.fixed);
+  EXPECT_EQ(shop.logstash.logstash, logstash.logstash);
   EXPECT_EQ(shop.logstash, logstash);
   EXPECT_EQ(shop.prometheus.fixed.wait, 30s) << "the application's own";
   EXPECT_EQ(shop.prometheus.step, 15s) << "Prometheus looks at a host no more often";

@@ -125,7 +125,7 @@ TEST(SourceVerdicts, a_dead_server_holds_the_release_with_the_reason_and_the_oth
   EXPECT_EQ(fleet.rollout().phase, Phase::held);
   EXPECT_EQ(fleet.rollout().verdict->reason, "no-answer");
   EXPECT_THAT(fleet.rollout().verdict->text,
-              HasSubstr("logstash: cannot tell: logstash did not answer: http://logs/_search: Connection refused"));
+              HasSubstr("logstash: cannot tell: logstash gave no usable answer: http://logs/_search: Connection refused"));
   EXPECT_THAT(fleet.rollout().verdict->text, HasSubstr("agents: pass"));
 }
 
@@ -137,7 +137,7 @@ TEST(SourceVerdicts, a_server_that_dies_in_the_middle_and_comes_back_in_time_is_
   fleet.run(40, none);
   ASSERT_EQ(fleet.rollout().phase, Phase::soaking) << "it is waited for";
   EXPECT_THAT(operate::render_progress(fleet.rollout(), fleet.now).text,
-              HasSubstr("waiting for logstash, which does not answer, "));
+              HasSubstr("waiting for logstash, which gives no usable answer, "));
   fleet.dead = false;
   fleet.run(60, none);
   ASSERT_FALSE(fleet.state.active.contains(kShop));
