@@ -48,7 +48,7 @@ struct ApplicationSettings {
   std::vector<evidence::SourceChoice> sources{{}};  ///< at least one of them required
   evidence::SourceSettings logstash;
   evidence::SourceSettings prometheus{.step = std::chrono::seconds{15}};  ///< its usual scrape interval
-  JudgeKind judge = JudgeKind::sequential;  ///< of what agents count
+  JudgeKind judge = JudgeKind::sequential;                                ///< of what agents count
   FixedJudgeSettings fixed;
   judge::SequentialSettings sequential;
   bool settle_is_set = false;    ///< else it is learnt from past good deployments

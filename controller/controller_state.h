@@ -37,8 +37,8 @@ struct ActiveDeployment {
   std::vector<fleet::HostSeconds> before;      ///< of all hosts of a judged plan, in its order: the seconds before it
   std::optional<rollout::Trial> trial;         ///< the agents' sequential judge at work; made anew after a restart
   std::map<evidence::SourceKind, RemoteSource> remote;
-  std::map<HostName, std::size_t> index_of;    ///< into rollout.hosts
-  std::int64_t samples_stored_until = 0;       ///< seconds before this are in the database
+  std::map<HostName, std::size_t> index_of;  ///< into rollout.hosts
+  std::int64_t samples_stored_until = 0;     ///< seconds before this are in the database
 };
 
 /// A self-test of an application's sources.

@@ -9,7 +9,7 @@ namespace serin::controller {
 
 /// `serin judge TRACE.csv`: what the line said.
 struct JudgeCommand {
-  std::string file;  ///< "-": standard input
+  std::string file;                   ///< "-": standard input
   std::string judge;                  ///< empty: as the trace says, else the sequential one
   std::string horizon;                ///< empty: as it is; of the fixed judge it is the wait
   std::vector<std::string> settings;  ///< key=value

@@ -149,18 +149,12 @@ judge::Verdict verdict_of(const Json& json) {
 }
 
 Json source_json(const evidence::DeploymentSource& source) {
-  return {{"source", name_of(source.source)},
-          {"required", source.required},
-          {"judge", static_cast<int>(source.judge)},
-          {"judge_settings", source.judge_settings},
-          {"wait_ms", source.wait.count()},
-          {"step_s", source.step.count()},
-          {"baseline_s", source.baseline.count()},
-          {"lead_s", source.lead.count()},
-          {"delay_s", source.delay.count()},
-          {"delay_max_ms", source.delay_max.count()},
-          {"knows_lines", source.knows_lines},
-          {"silence_is_usual", source.silence_is_usual},
+  return {{"source", name_of(source.source)},        {"required", source.required},
+          {"judge", static_cast<int>(source.judge)}, {"judge_settings", source.judge_settings},
+          {"wait_ms", source.wait.count()},          {"step_s", source.step.count()},
+          {"baseline_s", source.baseline.count()},   {"lead_s", source.lead.count()},
+          {"delay_s", source.delay.count()},         {"delay_max_ms", source.delay_max.count()},
+          {"knows_lines", source.knows_lines},       {"silence_is_usual", source.silence_is_usual},
           {"errors_only", source.errors_only}};
 }
 

@@ -145,7 +145,8 @@ void add_hosts(CLI::App& app, Line& line) {
 void add_evidence(CLI::App& app, Line& line) {
   CLI::App* evidence = app.add_subcommand("evidence", "where the judges' counts come from");
   evidence->require_subcommand(1);
-  CLI::App* test = add_verb(*evidence, line, "test", "evidence test", "ask each source now: what matches, and what not");
+  CLI::App* test =
+      add_verb(*evidence, line, "test", "evidence test", "ask each source now: what matches, and what not");
   test->add_option("APPLICATION", line.request.application, "the same as -a");
 }
 

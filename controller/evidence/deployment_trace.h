@@ -11,9 +11,9 @@ namespace serin::evidence {
 /// A deployment and what its hosts counted: what a verdict can be replayed from.
 struct StoredTrace {
   rollout::Rollout rollout;
-  std::vector<fleet::HostSeconds> before;  ///< in the plan's order
-  std::vector<fleet::Sample> samples;      ///< since it began
-  std::set<SignatureId> known;             ///< messages that were history when it began
+  std::vector<fleet::HostSeconds> before;       ///< in the plan's order
+  std::vector<fleet::Sample> samples;           ///< since it began
+  std::set<SignatureId> known;                  ///< messages that were history when it began
   std::vector<controller::StoreRemote> remote;  ///< what servers said
 };
 

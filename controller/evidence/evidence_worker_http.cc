@@ -28,7 +28,11 @@ void EvidenceWorker::run(const std::stop_token& stop) {
 }
 
 void EvidenceWorker::begin(controller::AskSource asked) {
-  Job job{.asked = std::move(asked), .requests = {}, .answers = {}, .awaited = 0, .begun = std::chrono::steady_clock::now()};
+  Job job{.asked = std::move(asked),
+          .requests = {},
+          .answers = {},
+          .awaited = 0,
+          .begun = std::chrono::steady_clock::now()};
   auto requests = requests_of(job.asked.question);
   if (!requests) {
     answers_.post({job.asked.client, {.question = job.asked.question, .reading = std::unexpected(requests.error())}});

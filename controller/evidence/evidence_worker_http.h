@@ -16,8 +16,8 @@
 namespace serin::evidence {
 
 /// Asks servers for evidence in a thread of its own: questions in, answers out, each within its time-out (and as long
-/// again where more than limits::kSourceRequestsMax requests are under way). A server that is slow or dead delays nobody
-/// else's questions but by that. post() and take() belong to the loop's thread.
+/// again where more than limits::kSourceRequestsMax requests are under way). A server that is slow or dead delays
+/// nobody else's questions but by that. post() and take() belong to the loop's thread.
 class EvidenceWorker {
  public:
   struct Answered {

@@ -26,8 +26,8 @@ Result<HostNames> HostNames::of(const std::vector<HostName>& hosts, HostNaming n
     std::string there = name_there(host, naming, domain);
     const auto [at, is_new] = names.index_of_.emplace(there, names.there_.size());
     if (!is_new) {
-      return failure(ErrorKind::invalid, fmt::format("{} and {} are both called {} there: see host_names",
-                                                     hosts[at->second], host, there));
+      return failure(ErrorKind::invalid,
+                     fmt::format("{} and {} are both called {} there: see host_names", hosts[at->second], host, there));
     }
     names.there_.push_back(std::move(there));
   }

@@ -4,8 +4,8 @@
 
 #include "controller/evidence/question.h"
 
-/// Elasticsearch 7, 8, 9 and OpenSearch, as `_search` speaks. Only exact filters (term, terms), never a query string: it
-/// takes names apart and matches other services. Pure. README.md has the form of the requests.
+/// Elasticsearch 7, 8, 9 and OpenSearch, as `_search` speaks. Only exact filters (term, terms), never a query string:
+/// it takes names apart and matches other services. Pure. README.md has the form of the requests.
 namespace serin::evidence {
 
 /// See question.h.

@@ -114,8 +114,7 @@ class Reader {
   void read_before(const Json& aggregations) {
     for (const Json& bucket : whole_terms(aggregations.at("hosts"))) {
       const std::size_t host = index_of(bucket);
-      reading_.hosts[host].before =
-          steps_of(question_, question_.hosts[host], *question_.before, &bucket.at("steps"));
+      reading_.hosts[host].before = steps_of(question_, question_.hosts[host], *question_.before, &bucket.at("steps"));
     }
   }
 
@@ -163,8 +162,8 @@ std::uint64_t total_of(const Json& answer) {
   return count_of(total.is_object() ? total.at("value") : total);  // before Elasticsearch 7 it was a number
 }
 
-void read(const Question& question, const HttpRequest& request, const Json& answer, std::size_t before, std::size_t index,
-          Reader& reader) {
+void read(const Question& question, const HttpRequest& request, const Json& answer, std::size_t before,
+          std::size_t index, Reader& reader) {
   if (request.optional && !answer.contains("aggregations")) {
     reader.reading().matches.in_index = total_of(answer);
     return;

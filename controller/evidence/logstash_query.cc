@@ -33,15 +33,16 @@ Json terms(const std::string& field, const std::vector<std::string>& values) {
 }
 
 Json range(const Question& question, std::int64_t from_ms, std::int64_t until_ms) {
-  return {{"range",
-           {{question.settings.logstash.time_field,
-             {{"gte", from_ms}, {"lt", until_ms}, {"format", "epoch_millis"}}}}}};
+  return {
+      {"range",
+       {{question.settings.logstash.time_field, {{"gte", from_ms}, {"lt", until_ms}, {"format", "epoch_millis"}}}}}};
 }
 
 /// The application's documents of this time.
 Json documents(const Question& question, std::int64_t from_ms, std::int64_t until_ms) {
   Json filters = Json::array({range(question, from_ms, until_ms)});
-  for (const FieldFilter& filter : question.settings.logstash.where) filters.push_back(terms(filter.field, filter.values));
+  for (const FieldFilter& filter : question.settings.logstash.where)
+    filters.push_back(terms(filter.field, filter.values));
   return filters;
 }
 
@@ -105,9 +106,9 @@ HttpRequest before_request(const Question& question, const std::vector<std::stri
 HttpRequest since_request(const Question& question, const std::vector<std::string>& hosts) {
   const Span& span = *question.since;
   const Json newest{{"max", {{"field", question.settings.logstash.time_field}}}};
-  const Json in_window{{"filter", range(question, parts::wall_ms(question, span.from),
-                                        parts::wall_ms(question, span.until))},
-                       {"aggs", {{"steps", steps_agg(question, span)}}}};
+  const Json in_window{
+      {"filter", range(question, parts::wall_ms(question, span.from), parts::wall_ms(question, span.until))},
+      {"aggs", {{"steps", steps_agg(question, span)}}}};
   Json aggs{{"newest", newest},
             {"known",
              {{"filter", terms(question.settings.logstash.host_field, hosts)},
@@ -118,8 +119,7 @@ HttpRequest since_request(const Question& question, const std::vector<std::strin
                            {"size", question.hosts.size() + static_cast<std::size_t>(kOtherHosts)}}}};
     aggs["without_host"] = {{"missing", {{"field", question.settings.logstash.host_field}}}};
   }
-  return search(question,
-                all_of(documents(question, look_from_ms(question), look_until_ms(question))), aggs);
+  return search(question, all_of(documents(question, look_from_ms(question), look_until_ms(question))), aggs);
 }
 
 HttpRequest messages_request(const Question& question, const std::vector<std::string>& hosts) {
@@ -136,8 +136,7 @@ HttpRequest messages_request(const Question& question, const std::vector<std::st
 
 /// How many documents there are at all, to tell an empty index from a filter that fits nothing.
 HttpRequest count_request(const Question& question) {
-  HttpRequest request =
-      search(question, range(question, look_from_ms(question), look_until_ms(question)), nullptr);
+  HttpRequest request = search(question, range(question, look_from_ms(question), look_until_ms(question)), nullptr);
   request.path += "?track_total_hits=true";
   request.optional = true;
   return request;

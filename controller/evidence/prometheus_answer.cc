@@ -94,7 +94,8 @@ class Reader {
     }
     std::string name = label->get<std::string>();
     const std::size_t colon = name.rfind(':');
-    const bool port = colon != std::string::npos && name.find_first_not_of("0123456789", colon + 1) == std::string::npos;
+    const bool port =
+        colon != std::string::npos && name.find_first_not_of("0123456789", colon + 1) == std::string::npos;
     if (port) name.resize(colon);
     const auto found = names_.find(name);
     if (!found) throw Malformed(fmt::format("it names a host that was not asked for: {}", printable(name, 80)));
@@ -149,8 +150,7 @@ class Reader {
     const Grid grid{.first = static_cast<double>(parts::wall_ms(question_, span.from)) / 1'000,
                     .step = step,
                     .points = static_cast<std::size_t>(parts::points_of(question_, span)),
-                    .stale_after =
-                        kStaleScrapes * static_cast<double>(question_.settings.prometheus.scrape.count())};
+                    .stale_after = kStaleScrapes * static_cast<double>(question_.settings.prometheus.scrape.count())};
     const SeriesKind kind = question_.settings.prometheus.kind;
     fleet::HostSeconds steps{.host = question_.hosts[host], .first = span.from, .rules_hash = {}, .seconds = {}};
     steps.seconds.resize(static_cast<std::size_t>((span.until - span.from) / step));

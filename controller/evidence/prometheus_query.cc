@@ -77,7 +77,8 @@ std::vector<Request> plan_of(const Question& question) {
         if (queries.kind == SeriesKind::counter) {
           plan.push_back({.expression = expression, .asked = Asked::times, .before = before, .hosts = chunk});
         }
-        if (!before) plan.push_back({.expression = expression, .asked = Asked::newest, .before = false, .hosts = chunk});
+        if (!before)
+          plan.push_back({.expression = expression, .asked = Asked::newest, .before = false, .hosts = chunk});
       }
     }
   };

@@ -62,9 +62,9 @@ struct HostReading {
 
 /// What a self-test shows beside that.
 struct Matches {
-  std::uint64_t documents = 0;          ///< that the query matched, of any host
-  std::uint64_t without_host = 0;       ///< of these, those that name no host
-  std::vector<TopMessage> other_hosts;  ///< names that no host of the application has, with their documents
+  std::uint64_t documents = 0;            ///< that the query matched, of any host
+  std::uint64_t without_host = 0;         ///< of these, those that name no host
+  std::vector<TopMessage> other_hosts;    ///< names that no host of the application has, with their documents
   std::optional<std::uint64_t> in_index;  ///< documents of the last hour, whatever they are
   friend bool operator==(const Matches&, const Matches&) = default;
 };
@@ -85,8 +85,8 @@ struct Answer {
 
 /// The requests of a question. `invalid` names what of it cannot be asked: two hosts of one name there. Pure.
 Result<std::vector<HttpRequest>> requests_of(const Question& question);
-/// What the answers to these come to; they stand in the requests' order. An error is what nothing can be concluded from:
-/// no answer, a partial or a malformed one, with the address, the status and the beginning of the body. Pure.
+/// What the answers to these come to; they stand in the requests' order. An error is what nothing can be concluded
+/// from: no answer, a partial or a malformed one, with the address, the status and the beginning of the body. Pure.
 Result<Reading> reading_of(const Question& question, const std::vector<HttpRequest>& requests,
                            const std::vector<HttpAnswer>& answers);
 

@@ -35,9 +35,11 @@ judge::Tally sum_of(const fleet::HostSeconds& steps, std::int64_t step, std::int
 void note_loss(RemoteEvidence& evidence, const fleet::HostSeconds& before, const fleet::HostSeconds& now) {
   if (before.first != now.first) return;
   for (std::size_t k = 0; k < std::min(before.seconds.size(), now.seconds.size()); ++k) {
-    if (!before.seconds[k].reported || !now.seconds[k].reported || before.seconds[k].lines <= now.seconds[k].lines) continue;
-    evidence.lost = fmt::format("documents of {} that were counted are gone: {} where there were {}; the index was emptied",
-                                now.host, now.seconds[k].lines, before.seconds[k].lines);
+    if (!before.seconds[k].reported || !now.seconds[k].reported || before.seconds[k].lines <= now.seconds[k].lines)
+      continue;
+    evidence.lost =
+        fmt::format("documents of {} that were counted are gone: {} where there were {}; the index was emptied",
+                    now.host, now.seconds[k].lines, before.seconds[k].lines);
     return;
   }
 }
@@ -145,7 +147,8 @@ std::uint64_t RemoteSource::longest_silence(std::size_t /*host*/, std::int64_t /
 judge::Counts RemoteSource::at(std::size_t host, std::int64_t second) const {
   const fleet::HostSeconds& since = evidence_.hosts[host].since;
   const std::int64_t index = (second - since.first) / source_.step.count();
-  if (second < since.first || index >= static_cast<std::int64_t>(since.seconds.size()) || !heard(host, second)) return {};
+  if (second < since.first || index >= static_cast<std::int64_t>(since.seconds.size()) || !heard(host, second))
+    return {};
   const fleet::SecondOfHost& at = since.seconds[static_cast<std::size_t>(index)];
   return {.seen = at.reported, .errors = at.errors, .lines = at.lines, .requests = at.requests};
 }
@@ -163,27 +166,31 @@ Unknown RemoteSource::late(const RemoteHost& host) const {
   }
   const std::string usual = fmt::format("it wrote {:.2g} a second before", lines_per_second(host));
   if (!host.newest) return {"behind", fmt::format("has no new document; {}", usual)};
-  return {"behind", fmt::format("has its newest document {} s before the question; {}: the log's way there is behind, or "
-                                "it fell silent",
-                                asked_second() - *host.newest, usual)};
+  return {"behind",
+          fmt::format("has its newest document {} s before the question; {}: the log's way there is behind, or "
+                      "it fell silent",
+                      asked_second() - *host.newest, usual)};
 }
 
 std::optional<Unknown> RemoteSource::unknown() const {
   const std::string_view name = name_of(source_.source);
   if (!evidence_.lost.empty()) return Unknown{"emptied", fmt::format("{}: {}", name, evidence_.lost)};
-  if (!evidence_.trouble.empty()) return Unknown{"no-answer", fmt::format("{} gave no usable answer: {}", name, evidence_.trouble)};
+  if (!evidence_.trouble.empty())
+    return Unknown{"no-answer", fmt::format("{} gave no usable answer: {}", name, evidence_.trouble)};
   if (!evidence_.read_at) return Unknown{"no-answer", fmt::format("{} has not answered yet", name)};
   const bool any = evidence_.newest || std::any_of(evidence_.hosts.begin(), evidence_.hosts.end(),
                                                    [](const RemoteHost& host) { return host.newest.has_value(); });
   if (any) return std::nullopt;
   if (!source_.silence_is_usual) {
-    return Unknown{"no-match", fmt::format("{} has no series of any canary now: nobody looks at them, or the query does "
-                                           "not fit them",
-                                           name)};
+    return Unknown{"no-match",
+                   fmt::format("{} has no series of any canary now: nobody looks at them, or the query does "
+                               "not fit them",
+                               name)};
   }
   if (lines_of_all() == 0) {
-    return Unknown{"no-match", fmt::format("{}: no document at all matches the query, now or in {} before the deployment",
-                                           name, duration_text(source_.baseline))};
+    return Unknown{"no-match",
+                   fmt::format("{}: no document at all matches the query, now or in {} before the deployment", name,
+                               duration_text(source_.baseline))};
   }
   return Unknown{"emptied", fmt::format("{}: no document at all matches the query now; {:.2g} a second did before the "
                                         "deployment: the index was emptied or replaced, or nothing arrives",
@@ -198,16 +205,16 @@ std::optional<Unknown> RemoteSource::unknown(std::size_t host, std::int64_t from
     return Unknown{"no-answer", "is not known before the deployment"};
   }
   if (of_host.newest && *of_host.newest > asked_second() + kAheadMost) {
-    return Unknown{"clock",
-                   fmt::format("writes times {} s ahead: see to its clock", *of_host.newest - asked_second())};
+    return Unknown{"clock", fmt::format("writes times {} s ahead: see to its clock", *of_host.newest - asked_second())};
   }
-  const bool any_before = std::any_of(of_host.before.seconds.begin(), of_host.before.seconds.end(), [&](const auto& at) {
-    return at.reported && (at.lines > 0 || !source_.silence_is_usual);
-  });
+  const bool any_before =
+      std::any_of(of_host.before.seconds.begin(), of_host.before.seconds.end(),
+                  [&](const auto& at) { return at.reported && (at.lines > 0 || !source_.silence_is_usual); });
   if (!any_before && !source_.errors_only) {
-    return Unknown{"no-match", fmt::format("has nothing there in {} before the deployment: its log does not arrive, or it "
-                                           "has another name there",
-                                           duration_text(source_.baseline))};
+    return Unknown{"no-match",
+                   fmt::format("has nothing there in {} before the deployment: its log does not arrive, or it "
+                               "has another name there",
+                               duration_text(source_.baseline))};
   }
   if (known_until(host) < until) return late(of_host);
   const auto seen = after(host, from, until).seconds;

@@ -59,8 +59,8 @@ Result<judge::Trace> remote_trace(const StoredTrace& stored, SourceKind source) 
   const RemoteEvidence evidence = evidence_of(stored, source);
   const auto span = asked == rollout.sources.end() ? std::nullopt : span_of(evidence, asked->step.count());
   if (!span) {
-    return failure(ErrorKind::not_found, fmt::format("nothing that {} said is stored of deployment {}", name_of(source),
-                                                     rollout.id));
+    return failure(ErrorKind::not_found,
+                   fmt::format("nothing that {} said is stored of deployment {}", name_of(source), rollout.id));
   }
   const RemoteSource view(*asked, evidence, Now{});
   const bool fixed = asked->judge == judge::JudgeKind::fixed;

@@ -32,8 +32,8 @@ using SeriesByLabels = std::map<std::string, Series>;
 bool is_fresh(const SeriesByLabels& series, const Grid& grid, std::size_t point);
 
 /// What happened in the step that ends with point `end` (>= 1), added up over the series. Precondition: the host was
-/// looked at, at both ends. A counter that fell was reset and began at 0; one that was not there before began at 0, since
-/// the host was; one that is gone has no more to say.
+/// looked at, at both ends. A counter that fell was reset and began at 0; one that was not there before began at 0,
+/// since the host was; one that is gone has no more to say.
 double growth(const SeriesByLabels& series, SeriesKind kind, const Grid& grid, std::size_t end);
 
 }  // namespace serin::evidence

@@ -140,9 +140,8 @@ const SourceKey kBothKeys[] = {
     {"delay_max", R"("60s")", [](const Setting& at, SourceSettings& to) { at.read_duration(to.delay_max, 1s, 10min); }},
     {"host_names", R"("same")",
      [](const Setting& at, SourceSettings& to) {
-       at.read_choice(to.host_naming, {{"same", HostNaming::same},
-                                       {"short", HostNaming::short_name},
-                                       {"full", HostNaming::full_name}});
+       at.read_choice(to.host_naming,
+                      {{"same", HostNaming::same}, {"short", HostNaming::short_name}, {"full", HostNaming::full_name}});
      }},
     {"domain", R"("example.org")", [](const Setting& at, SourceSettings& to) { read_optional(at, to.domain); }},
     {"wait", R"("20s")",
@@ -151,7 +150,8 @@ const SourceKey kBothKeys[] = {
      }},
     {"threshold", "10.0", [](const Setting& at, SourceSettings& to) { at.read_number(to.fixed.threshold, 1, 1e6); }},
     {"floor", "0.1", [](const Setting& at, SourceSettings& to) { at.read_number(to.fixed.floor, 0, 1e6); }},
-    {"hosts_over", "2", [](const Setting& at, SourceSettings& to) { at.read_whole(to.fixed.hosts_over, 0, 1'000'000); }},
+    {"hosts_over", "2",
+     [](const Setting& at, SourceSettings& to) { at.read_whole(to.fixed.hosts_over, 0, 1'000'000); }},
     {"baseline_min", R"("60s")",
      [](const Setting& at, SourceSettings& to) {
        std::chrono::seconds least = std::chrono::ceil<std::chrono::seconds>(to.fixed.baseline_min);
@@ -167,9 +167,7 @@ const SourceKey kLogstashKeys[] = {
     {"time_field", R"("@timestamp")",
      [](const Setting& at, SourceSettings& to) { at.read_text(to.logstash.time_field); }},
     {"message_field", R"("message.keyword")",
-     [](const Setting& at, SourceSettings& to) {
-       read_optional(at, to.logstash.message_field);
-     }},
+     [](const Setting& at, SourceSettings& to) { read_optional(at, to.logstash.message_field); }},
     {"where", R"({ "service.name" = "shop" })",
      [](const Setting& at, SourceSettings& to) {
        to.logstash.where.clear();
@@ -195,7 +193,8 @@ const SourceKey kPrometheusKeys[] = {
      }},
     {"host_label", R"("instance")",
      [](const Setting& at, SourceSettings& to) { at.read_text(to.prometheus.host_label); }},
-    {"scrape", R"("15s")", [](const Setting& at, SourceSettings& to) { read_seconds(at, to.prometheus.scrape, 1s, 5min); }},
+    {"scrape", R"("15s")",
+     [](const Setting& at, SourceSettings& to) { read_seconds(at, to.prometheus.scrape, 1s, 5min); }},
     {"absent_is_zero", "false",
      [](const Setting& at, SourceSettings& to) { at.read_flag(to.prometheus.absent_is_zero); }},
 };
@@ -220,16 +219,16 @@ void check_login(const Setting& table, const HttpSettings& http) {
 void check_source(const Setting& table, const SourceSettings& source) {
   check_login(table, source.http);
   if (source.judge == judge::JudgeKind::sequential && source.step > 1s) {
-    table.refuse_keys({"judge", "step"},
-                      fmt::format("the sequential judge looks at single seconds, and step is {}",
-                                  duration_text(source.step)),
-                      "judge = \"fixed\", or step = \"1s\" where the source is that quick");
+    table.refuse_keys(
+        {"judge", "step"},
+        fmt::format("the sequential judge looks at single seconds, and step is {}", duration_text(source.step)),
+        "judge = \"fixed\", or step = \"1s\" where the source is that quick");
   }
   if (source.judge == judge::JudgeKind::sequential && source.baseline > limits::kBaselineMax) {
-    table.refuse_keys({"baseline", "judge"},
-                      fmt::format("the sequential judge looks at no more than {} of the past",
-                                  duration_text(limits::kBaselineMax)),
-                      "baseline = \"300s\"");
+    table.refuse_keys(
+        {"baseline", "judge"},
+        fmt::format("the sequential judge looks at no more than {} of the past", duration_text(limits::kBaselineMax)),
+        "baseline = \"300s\"");
   }
   if (source.baseline / source.step > limits::kSourceStepsMax) {
     table.refuse_keys({"baseline", "step"},
@@ -302,9 +301,9 @@ void read_sources(const Setting& setting, std::vector<SourceChoice>& to) {
     SourceKind source{};
     const auto name = item.text();
     if (!name) continue;
-    item.read_choice(source, {{"agents", SourceKind::agents},
-                              {"logstash", SourceKind::logstash},
-                              {"prometheus", SourceKind::prometheus}});
+    item.read_choice(
+        source,
+        {{"agents", SourceKind::agents}, {"logstash", SourceKind::logstash}, {"prometheus", SourceKind::prometheus}});
     if (!source_of_name(*name)) continue;
     if (std::ranges::find(sources, source, &SourceChoice::source) != sources.end()) {
       item.refuse(quoted(*name) + " stands twice", "name each source once");

@@ -75,7 +75,8 @@ struct PrometheusQueries {
   SeriesKind kind = SeriesKind::counter;
   std::string host_label = "instance";  ///< a port behind the name is left out
   std::chrono::seconds scrape{15};      ///< how often Prometheus looks at a host
-  bool absent_is_zero = false;  ///< a host whose requests are there and whose errors are not has none, instead of unknown
+  bool absent_is_zero =
+      false;  ///< a host whose requests are there and whose errors are not has none, instead of unknown
   friend bool operator==(const PrometheusQueries&, const PrometheusQueries&) = default;
 };
 

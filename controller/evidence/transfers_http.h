@@ -20,7 +20,8 @@ class HttpTransfers {
   HttpTransfers& operator=(const HttpTransfers&) = delete;
   ~HttpTransfers();  ///< drops what is under way
 
-  /// Begins one; `key_scheme` stands before the key of api_key_file: "ApiKey" or "Bearer". Files of secrets are read now.
+  /// Begins one; `key_scheme` stands before the key of api_key_file: "ApiKey" or "Bearer". Files of secrets are read
+  /// now.
   void add(std::uint64_t id, const HttpSettings& server, const HttpRequest& request, const std::string& key_scheme);
   [[nodiscard]] std::size_t under_way() const;
 

@@ -35,7 +35,6 @@ struct CanaryEvidence {
 ///                  or wrote no line at all where its baseline lets expect 5 or more ("no-traffic")
 ///   pass:          otherwise; reason "quiet" when the fleet is too silent to tell, else "as-before"
 /// Pure; never fails; no canary is inconclusive "no-canary".
-Verdict judge_fixed(const FixedJudgeSettings& settings, const std::vector<CanaryEvidence>& canaries,
-                    Duration elapsed);
+Verdict judge_fixed(const FixedJudgeSettings& settings, const std::vector<CanaryEvidence>& canaries, Duration elapsed);
 
 }  // namespace serin::judge

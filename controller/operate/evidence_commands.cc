@@ -55,8 +55,8 @@ OperatorEvent event_of(const Report& report, const ApplicationName& application,
   if (!report.rows.empty()) text += table_of(report, lines);
   for (const std::string& remark : report.remarks) text += remark + "\n";
   for (const std::string& warning : report.warnings) text += "WARNING: " + warning + "\n";
-  Json json{{"event", "evidence"},     {"application", application},   {"source", report.source},
-            {"text", report.headline}, {"hosts", Json::array()},       {"remarks", report.remarks},
+  Json json{{"event", "evidence"},        {"application", application}, {"source", report.source},
+            {"text", report.headline},    {"hosts", Json::array()},     {"remarks", report.remarks},
             {"warnings", report.warnings}};
   for (const Row& row : report.rows) {
     Json host{{"host", row.host}, {"lines", row.lines}, {"errors", row.errors}, {"note", row.note}};
@@ -76,7 +76,8 @@ std::string names_of(const std::vector<Row>& rows) {
     if (row.lines == 0) names.push_back(row.host);
   }
   const std::size_t shown = std::min(names.size(), kHostsNamed);
-  std::string text = fmt::format("{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
+  std::string text =
+      fmt::format("{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
   return names.size() > shown ? text + fmt::format(" and {} more", names.size() - shown) : text;
 }
 
@@ -88,8 +89,7 @@ Report agents_report(const ControllerState& state, const ApplicationName& applic
   for (const auto& [name, host] : state.roster.hosts()) {
     if (!rollout::belongs(settings.hosts, name, host.record.labels)) continue;
     Row& row = report.rows.emplace_back(Row{.host = name});
-    for (const auto& sample :
-         state.ledger.samples(name, application, until - limits::kLedgerFine.count(), until)) {
+    for (const auto& sample : state.ledger.samples(name, application, until - limits::kLedgerFine.count(), until)) {
       row.lines += sample.lines;
       row.errors += sample.errors;
     }
@@ -123,8 +123,9 @@ void logstash_findings(const evidence::Question& question, const evidence::Readi
   const evidence::Matches& matches = reading.matches;
   const evidence::LogstashFields& fields = question.settings.logstash;
   if (!matches.other_hosts.empty()) {
-    report.remarks.push_back(fmt::format("names there that no host of this application has: {}; see host_names and domain",
-                                         counted_names(matches.other_hosts)));
+    report.remarks.push_back(
+        fmt::format("names there that no host of this application has: {}; see host_names and domain",
+                    counted_names(matches.other_hosts)));
   }
   if (matches.without_host > 0) {
     report.remarks.push_back(
@@ -138,8 +139,9 @@ void logstash_findings(const evidence::Question& question, const evidence::Readi
         matches.in_index.value_or(0) > 0
             ? fmt::format("the query matches no document at all: {} has {} of the last hour, and none fits `where`",
                           fields.index, *matches.in_index)
-            : fmt::format("the query matches no document at all: {} has none of the last hour; see index and time_field",
-                          fields.index));
+            : fmt::format(
+                  "the query matches no document at all: {} has none of the last hour; see index and time_field",
+                  fields.index));
   }
 }
 
@@ -161,9 +163,10 @@ Report server_report(const evidence::Question& question, const evidence::Reading
     lines += row.lines;
     errors += row.errors;
   }
-  report.headline = fmt::format("{} answers within {} ms; {} of {} hosts are there, {} {} and {} errors in the last hour",
-                                question.settings.http.url, took.count(), seen, report.rows.size(), lines,
-                                logstash ? "documents" : "requests", errors);
+  report.headline =
+      fmt::format("{} answers within {} ms; {} of {} hosts are there, {} {} and {} errors in the last hour",
+                  question.settings.http.url, took.count(), seen, report.rows.size(), lines,
+                  logstash ? "documents" : "requests", errors);
   if (logstash && reading.newest) {
     report.headline += fmt::format("; the newest document came {}, up to {} are waited for",
                                    ago_text(std::max(Duration{0}, question.asked_at - start_of(*reading.newest))),

@@ -180,14 +180,16 @@ Json rollout_json(const rollout::Rollout& rollout) {
 /// The source that the verdict waits for longest.
 const rollout::Progress::Waits* last_source(const rollout::Rollout& rollout) {
   const auto& waits = rollout.progress.waits;
-  const auto last = std::max_element(waits.begin(), waits.end(),
-                                     [](const auto& a, const auto& b) { return a.ends < b.ends; });
+  const auto last =
+      std::max_element(waits.begin(), waits.end(), [](const auto& a, const auto& b) { return a.ends < b.ends; });
   return last == waits.end() ? nullptr : &*last;
 }
 
 std::string countdown_text(const rollout::Rollout& rollout, Now now) {
   if (rollout.phase != rollout::Phase::soaking || !rollout.soak_from) return {};
-  const auto seconds_to = [&](SteadyTime at) { return std::chrono::ceil<std::chrono::seconds>(at - now.steady).count(); };
+  const auto seconds_to = [&](SteadyTime at) {
+    return std::chrono::ceil<std::chrono::seconds>(at - now.steady).count();
+  };
   const SteadyTime ends = *rollout.soak_from + rollout.wait;
   const auto* source = last_source(rollout);
   if (source == nullptr || source->ends <= ends) {

@@ -137,9 +137,9 @@ std::vector<OperatorEvent> render_trace(const evidence::StoredTrace& stored, evi
                            rollout.judge == controller::JudgeKind::sequential ? "sequential" : "fixed",
                            std::chrono::ceil<std::chrono::seconds>(rollout.wait).count(), rollout.settle.count())
              : fmt::format("source {}, judge {}", name_of(source), trace->judge);
-  const std::string csv = fmt::format("# deployment {} of {}, r{}; {}\n", rollout.id, rollout.application,
-                                      rollout.release, numbers) +
-                          judge::trace_csv(*trace);
+  const std::string csv =
+      fmt::format("# deployment {} of {}, r{}; {}\n", rollout.id, rollout.application, rollout.release, numbers) +
+      judge::trace_csv(*trace);
   std::vector<OperatorEvent> events;
   for (std::size_t at = 0; at < csv.size();) {
     std::size_t end = std::min(csv.size(), at + kTraceChunkBytes);

@@ -63,8 +63,7 @@ Rollout new_rollout(ControllerState& state, const DeploymentRequest& request, Pl
   rollout.started_wall = now.wall;
   rollout.judge = settings.judge;
   rollout.wait = settings.judge == controller::JudgeKind::fixed ? settings.fixed.wait : settings.sequential.horizon;
-  const std::optional<Duration> asked =
-      request.wait_ms >= 0 ? std::optional<Duration>{request.wait_ms} : std::nullopt;
+  const std::optional<Duration> asked = request.wait_ms >= 0 ? std::optional<Duration>{request.wait_ms} : std::nullopt;
   rollout.wait = asked.value_or(rollout.wait);
   rollout.sources = sources_of(settings, asked);
   if (!asks_agents(rollout)) {

@@ -54,9 +54,9 @@ judge::Verdict judge_window(const evidence::Source& source, const Rollout& rollo
   judge::Verdict verdict =
       judge::judge_fixed(settings, canaries, std::max(now.steady - *rollout.soak_from, settings.wait));
   const auto trouble = source.unknown();
-  const bool of_all = trouble && std::any_of(canaries.begin(), canaries.end(), [&](const judge::CanaryEvidence& canary) {
-                        return canary.gap == trouble->text;
-                      });
+  const bool of_all =
+      trouble && std::any_of(canaries.begin(), canaries.end(),
+                             [&](const judge::CanaryEvidence& canary) { return canary.gap == trouble->text; });
   if (verdict.answer == judge::Answer::inconclusive && of_all) {
     verdict.reason = trouble->reason;
     verdict.text = "cannot tell: " + printable(trouble->text, 600);

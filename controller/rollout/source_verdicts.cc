@@ -122,8 +122,9 @@ judge::Verdict judged_by_server(const ControllerState& state, ActiveDeployment& 
 Progress::Waits waits_for(const ActiveDeployment& active, const DeploymentSource& source, Now now) {
   const RemoteEvidence& evidence = active.remote.at(source.source).evidence;
   const evidence::Span span = span_of(active.rollout, source, now);
-  const SteadyTime ends = source.judge == JudgeKind::fixed ? start_of(span.until)
-                                                           : *active.rollout.soak_from + wait_of(active.rollout, source);
+  const SteadyTime ends = source.judge == JudgeKind::fixed
+                              ? start_of(span.until)
+                              : *active.rollout.soak_from + wait_of(active.rollout, source);
   const auto behind = evidence::RemoteSource(source, evidence, now).behind();
   const Duration late = std::clamp<Duration>(behind.value_or(source.delay), source.delay, source.delay_max);
   Progress::Waits waits{.source = std::string{name_of(source.source)},
@@ -164,7 +165,8 @@ bool is_done(const ActiveDeployment& active, const DeploymentSource& source, Now
 
 }  // namespace
 
-std::vector<DeploymentSource> sources_of(const controller::ApplicationSettings& settings, std::optional<Duration> wait) {
+std::vector<DeploymentSource> sources_of(const controller::ApplicationSettings& settings,
+                                         std::optional<Duration> wait) {
   std::vector<DeploymentSource> sources;
   if (settings.sources == std::vector<evidence::SourceChoice>{{}}) return sources;
   for (const evidence::SourceChoice& choice : settings.sources) {
@@ -270,7 +272,8 @@ bool take_answer(ControllerState& state, const evidence::Answer& answer, Now now
     RemoteEvidence& evidence = remote->second.evidence;
     evidence.waits = false;
     if (answer.reading) {
-      if (!evidence.trouble.empty()) tell_watchers(active, fmt::format("{} answers again", name_of(question.source)), turn);
+      if (!evidence.trouble.empty())
+        tell_watchers(active, fmt::format("{} answers again", name_of(question.source)), turn);
       take_reading(evidence, question, *answer.reading);
       record(active, question.source, turn);
     } else {
@@ -295,10 +298,10 @@ judge::Verdict judged(const ControllerState& state, ActiveDeployment& active, No
   std::vector<judge::SourceVerdict> verdicts;
   for (const DeploymentSource& source : rollout.sources) {
     const bool agents = source.source == SourceKind::agents;
-    verdicts.push_back({.source = std::string{name_of(source.source)},
-                        .required = source.required,
-                        .verdict = agents ? judged_by_agents(state, active, now)
-                                          : judged_by_server(state, active, source, now)});
+    verdicts.push_back(
+        {.source = std::string{name_of(source.source)},
+         .required = source.required,
+         .verdict = agents ? judged_by_agents(state, active, now) : judged_by_server(state, active, source, now)});
     if (!agents && source.required && verdicts.back().verdict.answer == judge::Answer::undecided) {
       rollout.progress.waits.push_back(waits_for(active, source, now));
     }

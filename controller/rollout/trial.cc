@@ -202,9 +202,10 @@ judge::Verdict Trial::with_gaps(judge::Verdict verdict, const evidence::Source& 
     verdict.reason = why->reason;
     const HostName& host = rollout.hosts[member.index].host;
     verdict.text = why->reason == "gap"
-                       ? fmt::format("cannot tell: {} did not see all of its log: {}; see to the log on the host, until "
-                                     "then it is blind",
-                                     host, printable(why->text, 200))
+                       ? fmt::format(
+                             "cannot tell: {} did not see all of its log: {}; see to the log on the host, until "
+                             "then it is blind",
+                             host, printable(why->text, 200))
                        : fmt::format("cannot tell: {} {}", host, printable(why->text, 400));
     return verdict;
   }

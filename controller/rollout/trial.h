@@ -20,10 +20,10 @@ struct ActiveDeployment;
 namespace serin::rollout {
 
 /// The sequential judge at work on one deployment: who is on which side, which second is next, what it said. It begins
-/// when the canaries have loaded, looks at each second once that it is complete for all its hosts, and after the verdict
-/// goes on with the later stages, batch by batch, against the hosts still on the old release. Its source has a step of
-/// one second. Made anew after a restart, it takes in the stored seconds and stands where it
-/// stood. Pure; O(hosts) memory and time a second.
+/// when the canaries have loaded, looks at each second once that it is complete for all its hosts, and after the
+/// verdict goes on with the later stages, batch by batch, against the hosts still on the old release. Its source has a
+/// step of one second. Made anew after a restart, it takes in the stored seconds and stands where it stood. Pure;
+/// O(hosts) memory and time a second.
 class Trial {
  public:
   /// Which numbers of the judge are not the usual ones ("key=value"), and until when it answers.
@@ -63,8 +63,8 @@ class Trial {
   [[nodiscard]] judge::Verdict with_gaps(judge::Verdict verdict, const evidence::Source& source,
                                          const Rollout& rollout) const;
 
-  std::vector<Member> members_;         ///< in the judge's order
-  std::vector<std::size_t> hosts_;      ///< their indices into Rollout::hosts
+  std::vector<Member> members_;     ///< in the judge's order
+  std::vector<std::size_t> hosts_;  ///< their indices into Rollout::hosts
   std::vector<judge::SetAside> set_aside_;
   std::vector<HostName> rules_differ_;  ///< canaries that count by other rules than the others
   std::optional<judge::SequentialJudge> judge_;

@@ -7,10 +7,10 @@ namespace serin::controller {
 namespace {
 
 using evidence::SourceKind;
+using ::testing::ElementsAre;
 using testing::OtherProgram;
 using testing::rows_of;
 using testing::sample_rollout;
-using ::testing::ElementsAre;
 struct StateRemoteDb : testing::StateFixture {};
 
 StoreRemote row(SourceKind source, const HostName& host) {

@@ -33,7 +33,8 @@ constexpr const char* kElasticsearch8 = R"("took": 3, "timed_out": false, "num_r
 constexpr const char* kElasticsearch9 = R"("took": 0, "timed_out": false,
   "_shards": {"failed": 0, "skipped": 0, "successful": 1, "total": 1},
   "hits": {"hits": [], "max_score": null, "total": {"relation": "eq", "value": 54}})";
-constexpr const char* kOpenSearch = R"("took": 8, "timed_out": false, "phase_took": {"query": 7}, "terminated_early": false,
+constexpr const char* kOpenSearch =
+    R"("took": 8, "timed_out": false, "phase_took": {"query": 7}, "terminated_early": false,
   "_shards": {"total": 1, "successful": 1, "skipped": 0, "failed": 0},
   "hits": {"total": {"value": 54, "relation": "eq"}, "max_score": null, "hits": []})";
 
@@ -52,12 +53,15 @@ TEST(LogstashAnswer, is_read_from_every_version) {
     ASSERT_TRUE(reading) << head << reading.error().text;
     ASSERT_EQ(reading->hosts.size(), 2U);
     constexpr fleet::SecondOfHost kNothing{.reported = true};
-    EXPECT_EQ(reading->hosts[0].before,
-              (fleet::HostSeconds{.host = "web-01",
-                                  .first = 900,
-                                  .rules_hash = {},
-                                  .seconds = {{.errors = 1, .lines = 20, .reported = true}, kNothing, kNothing, kNothing,
-                                              kNothing, {.errors = 0, .lines = 4, .reported = true}}}));
+    EXPECT_EQ(reading->hosts[0].before, (fleet::HostSeconds{.host = "web-01",
+                                                            .first = 900,
+                                                            .rules_hash = {},
+                                                            .seconds = {{.errors = 1, .lines = 20, .reported = true},
+                                                                        kNothing,
+                                                                        kNothing,
+                                                                        kNothing,
+                                                                        kNothing,
+                                                                        {.errors = 0, .lines = 4, .reported = true}}}));
     EXPECT_EQ(reading->hosts[1].since.seconds,
               (std::vector<fleet::SecondOfHost>{kNothing, {.errors = 3, .lines = 7, .reported = true}}));
     EXPECT_FALSE(reading->hosts[0].newest);
@@ -100,8 +104,11 @@ TEST(LogstashAnswer, that_is_not_whole_is_an_error_with_address_status_and_the_b
       {"no numbers", changed("{\"doc_count\": 3}", "{\"doc_count\": \"3\"}"), "a count is no whole number"},
       {"nothing", good(fmt::format("{{{}}}", kElasticsearch7)), "not the form of a search's answer"},
       {"wild time", changed("1.700000029123E12", "1e300"), "a time is no time"},
-      {"cluster", good(body(R"("timed_out": false, "_shards": {"total": 1, "failed": 0},
-         "_clusters": {"total": 2, "successful": 1}, "hits": {"total": 1})", kSince)), "a cluster did not answer"},
+      {"cluster",
+       good(body(R"("timed_out": false, "_shards": {"total": 1, "failed": 0},
+         "_clusters": {"total": 2, "successful": 1}, "hits": {"total": 1})",
+                 kSince)),
+       "a cluster did not answer"},
       {"early", changed("\"timed_out\": false", "\"timed_out\": false, \"terminated_early\": true"), "ended early"},
   };
   const Question question = question_about(SourceKind::logstash);
@@ -134,10 +141,9 @@ TEST(LogstashAnswer, of_a_test_tells_what_did_not_match_and_optional_parts_may_b
   question.settings.logstash.message_field = "message";
   const std::string aggregations = std::string(kSince) + R"(, "without_host": {"doc_count": 5},
     "all_hosts": {"sum_other_doc_count": 2, "buckets": [{"key": "web-02", "doc_count": 30}, {"key": "db", "doc_count": 4}]})";
-  const std::vector<HttpAnswer> answers{
-      good(body(kElasticsearch7, aggregations.c_str())),
-      {.status = 400, .body = R"({"error": "Text fields are not optimised"})"},
-      good(fmt::format("{{{}}}", kElasticsearch7))};
+  const std::vector<HttpAnswer> answers{good(body(kElasticsearch7, aggregations.c_str())),
+                                        {.status = 400, .body = R"({"error": "Text fields are not optimised"})"},
+                                        good(fmt::format("{{{}}}", kElasticsearch7))};
   const auto reading = logstash_reading(question, *logstash_requests(question), answers);
   ASSERT_TRUE(reading) << reading.error().text;
   EXPECT_EQ(reading->matches,
@@ -152,7 +158,8 @@ TEST(LogstashAnswer, has_the_most_frequent_messages) {
   const auto reading = logstash_reading(
       question, *logstash_requests(question),
       {good(body(kElasticsearch7, kSince)),
-       good(body(kElasticsearch7, R"("messages": {"sum_other_doc_count": 9, "buckets": [{"key": "boom", "doc_count": 3}]})"))});
+       good(body(kElasticsearch7,
+                 R"("messages": {"sum_other_doc_count": 9, "buckets": [{"key": "boom", "doc_count": 3}]})"))});
   ASSERT_TRUE(reading) << reading.error().text;
   EXPECT_EQ(reading->messages, (std::vector<TopMessage>{{"boom", 3}}));
 }

@@ -31,20 +31,23 @@ TEST(LogstashQuery, asks_for_counts_and_newest_documents_by_one_look) {
   const auto requests = logstash_requests(question_about(SourceKind::logstash));
   const Json body = Json::parse(requests->at(1).body);
   EXPECT_EQ(body["query"]["bool"]["filter"][0],
-            Json::parse(R"({"range": {"@timestamp": {"gte": 1699999130123, "lt": 1700000330123, "format": "epoch_millis"}}})"))
+            Json::parse(
+                R"({"range": {"@timestamp": {"gte": 1699999130123, "lt": 1700000330123, "format": "epoch_millis"}}})"))
       << "fifteen minutes back and five ahead";
   EXPECT_EQ(body["aggs"]["newest"], Json::parse(R"({"max": {"field": "@timestamp"}})"));
   const Json& hosts = body["aggs"]["known"]["aggs"]["hosts"];
   EXPECT_EQ(hosts["aggs"]["newest"], Json::parse(R"({"max": {"field": "@timestamp"}})"));
   EXPECT_EQ(hosts["aggs"]["window"]["filter"],
-            Json::parse(R"({"range": {"@timestamp": {"gte": 1700000003123, "lt": 1700000023123, "format": "epoch_millis"}}})"));
+            Json::parse(
+                R"({"range": {"@timestamp": {"gte": 1700000003123, "lt": 1700000023123, "format": "epoch_millis"}}})"));
   EXPECT_EQ(hosts["aggs"]["window"]["aggs"]["steps"]["date_histogram"]["offset"], "3123ms");
 }
 
 TEST(LogstashQuery, errors_are_one_of_several_filters_and_none_of_the_excepted) {
   Question question = question_about(SourceKind::logstash);
-  question.settings.logstash.errors = {{{.field = "channel", .values = {"exception"}}, {.field = "type", .values = {"php"}}},
-                                       {{.field = "program", .values = {"hhvm-fatal"}}}};
+  question.settings.logstash.errors = {
+      {{.field = "channel", .values = {"exception"}}, {.field = "type", .values = {"php"}}},
+      {{.field = "program", .values = {"hhvm-fatal"}}}};
   question.settings.logstash.except = {{.field = "level", .values = {"DEBUG"}}};
   const Json body = Json::parse(logstash_requests(question)->front().body);
   EXPECT_EQ(body["aggs"]["hosts"]["aggs"]["steps"]["aggs"]["errors"]["filter"], Json::parse(R"({"bool": {

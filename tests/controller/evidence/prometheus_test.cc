@@ -1,7 +1,8 @@
+#include "controller/evidence/prometheus.h"
+
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "controller/evidence/prometheus.h"
 #include "controller/evidence/series_growth.h"
 #include "tests/controller/evidence/questions.h"
 
@@ -28,7 +29,8 @@ std::string matrix(const std::string& result) {
 }
 std::string newest(const std::string& instance, double at) {
   return fmt::format(R"({{"status":"success","data":{{"resultType":"vector","result":[
-    {{"metric":{{"instance":"{}"}},"value":[{}.123,"{:.3f}"]}}]}}}})", instance, kBase + 30, at);
+    {{"metric":{{"instance":"{}"}},"value":[{}.123,"{:.3f}"]}}]}}}})",
+                     instance, kBase + 30, at);
 }
 
 /// Values of the steps of `since`, and the times of their samples: fresh ones.
@@ -48,10 +50,10 @@ TEST(PrometheusQuery, asks_for_bare_counters_and_the_times_of_their_samples) {
   ASSERT_EQ(requests->size(), 5U);
   const std::string selector =
       "errors_total%7Binstance%3D~%22%28web-01%7Cweb%5B.%5Dexample%29%28:%5B0-9%5D%2B%29%3F%22%7D";
-  EXPECT_EQ(requests->at(0), (HttpRequest{.path = "/api/v1/query_range",
-                                          .content_type = "application/x-www-form-urlencoded",
-                                          .body = "query=" + selector +
-                                                  "&start=1699999900.123&end=1699999960.123&step=10"}));
+  EXPECT_EQ(requests->at(0),
+            (HttpRequest{.path = "/api/v1/query_range",
+                         .content_type = "application/x-www-form-urlencoded",
+                         .body = "query=" + selector + "&start=1699999900.123&end=1699999960.123&step=10"}));
   EXPECT_EQ(requests->at(1).body.substr(0, 19), "query=timestamp%28e");
   EXPECT_NE(requests->at(2).body.find("&start=1700000003.123&end=1700000023.123&step=10"), std::string::npos);
   EXPECT_EQ(requests->at(4).path, "/api/v1/query");
@@ -65,13 +67,13 @@ TEST(PrometheusQuery, asks_for_no_time_that_has_not_come) {
 }
 
 TEST(PrometheusAnswer, counts_what_each_series_grew_by_over_resets) {
-  const auto reading = read_since(
-      question_about(SourceKind::prometheus),
-      series("web-01:9100", 1'003, {"100", "107", "3"}, R"(,"code":"500")") + "," +
-          series("web-01:9100", 1'003, {"5", "5", "6"}, R"(,"code":"502")"),
-      series("web-01:9100", 1'003, {"1700000001", "1700000011", "1700000021"}, R"(,"code":"500")") + "," +
-          series("web-01:9100", 1'003, {"1700000001", "1700000011", "1700000021"}, R"(,"code":"502")"),
-      newest("web-01:9100", kBase + 28));
+  const auto reading =
+      read_since(question_about(SourceKind::prometheus),
+                 series("web-01:9100", 1'003, {"100", "107", "3"}, R"(,"code":"500")") + "," +
+                     series("web-01:9100", 1'003, {"5", "5", "6"}, R"(,"code":"502")"),
+                 series("web-01:9100", 1'003, {"1700000001", "1700000011", "1700000021"}, R"(,"code":"500")") + "," +
+                     series("web-01:9100", 1'003, {"1700000001", "1700000011", "1700000021"}, R"(,"code":"502")"),
+                 newest("web-01:9100", kBase + 28));
   ASSERT_TRUE(reading) << reading.error().text;
   EXPECT_EQ(reading->hosts[0].since.seconds,
             (std::vector<fleet::SecondOfHost>{{.errors = 7, .reported = true}, {.errors = 4, .reported = true}}))
@@ -84,8 +86,7 @@ TEST(PrometheusAnswer, a_stale_sample_is_no_zero) {
       read_since(question_about(SourceKind::prometheus), series("web-01", 1'003, {"9", "9", "9"}),
                  series("web-01", 1'003, {"1700000001", "1700000001", "1700000001"}), newest("web-01", kBase + 1));
   ASSERT_TRUE(reading) << reading.error().text;
-  EXPECT_EQ(reading->hosts[0].since.seconds,
-            (std::vector<fleet::SecondOfHost>{{.errors = 0, .reported = true}, {}}))
+  EXPECT_EQ(reading->hosts[0].since.seconds, (std::vector<fleet::SecondOfHost>{{.errors = 0, .reported = true}, {}}))
       << "22 s old, where a host is looked at every 5 s";
   EXPECT_EQ(reading->hosts[0].newest, 1'000);
 }
@@ -105,10 +106,12 @@ TEST(PrometheusAnswer, with_absent_is_zero_requests_show_that_a_host_without_err
   question.settings.prometheus.requests = R"(requests_total{instance=~"$hosts"})";
   const std::string times = series("web-01", 1'003, {"1700000001", "1700000011", "1700000021"});
   const std::string none = R"({"status":"success","data":{"resultType":"vector","result":[]}})";
-  const std::vector<HttpAnswer> answers{
-      good(matrix(series("web-01", 1'003, {"", "", "2"}))), good(matrix(series("web-01", 1'003, {"", "", "1700000021"}))),
-      good(none),  // errors
-      good(matrix(series("web-01", 1'003, {"10", "30", "60"}))), good(matrix(times)), good(newest("web-01", kBase + 28))};
+  const std::vector<HttpAnswer> answers{good(matrix(series("web-01", 1'003, {"", "", "2"}))),
+                                        good(matrix(series("web-01", 1'003, {"", "", "1700000021"}))),
+                                        good(none),  // errors
+                                        good(matrix(series("web-01", 1'003, {"10", "30", "60"}))),
+                                        good(matrix(times)),
+                                        good(newest("web-01", kBase + 28))};
   const auto unknown = prometheus_reading(question, *prometheus_requests(question), answers);
   ASSERT_TRUE(unknown) << unknown.error().text;
   EXPECT_EQ(unknown->hosts[0].since.seconds, (std::vector<fleet::SecondOfHost>{{}, {}}));
@@ -126,9 +129,9 @@ TEST(PrometheusAnswer, a_gauge_is_errors_per_second_and_fractions_are_carried_on
   question.before.reset();
   question.hosts = {"web-01"};
   question.settings.prometheus.kind = SeriesKind::gauge;
-  const auto reading = prometheus_reading(
-      question, *prometheus_requests(question),
-      {good(matrix(series("web-01", 1'003, {"", "0.25", "0.25"}))), good(newest("web-01", 0.25))});
+  const auto reading =
+      prometheus_reading(question, *prometheus_requests(question),
+                         {good(matrix(series("web-01", 1'003, {"", "0.25", "0.25"}))), good(newest("web-01", 0.25))});
   ASSERT_TRUE(reading) << reading.error().text;
   EXPECT_EQ(reading->hosts[0].since.seconds,
             (std::vector<fleet::SecondOfHost>{{.errors = 2, .reported = true}, {.errors = 3, .reported = true}}));

@@ -63,9 +63,10 @@ TEST(RemoteSource, never_shows_more_than_was_heard) {
 TEST(RemoteSource, a_host_whose_newest_document_is_old_is_behind) {
   Remote remote;
   remote.evidence.hosts[0].newest = 1'010;
-  EXPECT_EQ(remote.why(),
-            "behind: has its newest document 30 s before the question; it wrote 2 a second before: the log's way there is "
-            "behind, or it fell silent");
+  EXPECT_EQ(
+      remote.why(),
+      "behind: has its newest document 30 s before the question; it wrote 2 a second before: the log's way there is "
+      "behind, or it fell silent");
   EXPECT_FALSE(remote.view().complete(0, 1'022));
   remote.now.steady = SteadyTime{1'083s};
   EXPECT_TRUE(remote.view().complete(0, 1'022)) << "after delay_max it is not waited for any longer";
@@ -89,9 +90,10 @@ TEST(RemoteSource, the_silence_of_a_host_that_writes_little_is_no_lag_while_othe
 TEST(RemoteSource, a_host_without_a_document_before_the_deployment_is_unknown) {
   Remote remote;
   for (auto& step : remote.evidence.hosts[1].before.seconds) step.lines = step.errors = 0;
-  EXPECT_EQ(remote.why(1),
-            "no-match: has nothing there in 1m40s before the deployment: its log does not arrive, or it has another name "
-            "there");
+  EXPECT_EQ(
+      remote.why(1),
+      "no-match: has nothing there in 1m40s before the deployment: its log does not arrive, or it has another name "
+      "there");
   remote.source.errors_only = true;
   EXPECT_EQ(remote.why(1), "");
 }
@@ -100,9 +102,10 @@ TEST(RemoteSource, no_document_at_all_is_unknown_for_all) {
   Remote remote;
   for (RemoteHost& host : remote.evidence.hosts) host.newest.reset();
   remote.evidence.newest.reset();
-  EXPECT_EQ(remote.why(),
-            "emptied: logstash: no document at all matches the query now; 4 a second did before the deployment: the index "
-            "was emptied or replaced, or nothing arrives");
+  EXPECT_EQ(
+      remote.why(),
+      "emptied: logstash: no document at all matches the query now; 4 a second did before the deployment: the index "
+      "was emptied or replaced, or nothing arrives");
   for (RemoteHost& host : remote.evidence.hosts) {
     for (auto& step : host.before.seconds) step.lines = step.errors = 0;
   }
@@ -148,7 +151,9 @@ TEST(TakeReading, marks_what_is_trusted_and_keeps_hosts_apart) {
   question.before = Span{.from = 900, .until = 920};
   Reading reading;
   for (const char* name : {"web-02", "web-01", "gone"}) {
-    reading.hosts.push_back({.before = {.host = name, .first = 900, .rules_hash = {}, .seconds = {{.reported = true}, {.reported = true}}}});
+    reading.hosts.push_back(
+        {.before = {
+             .host = name, .first = 900, .rules_hash = {}, .seconds = {{.reported = true}, {.reported = true}}}});
   }
   take_reading(remote.evidence, question, reading);
   const auto trusted = [&](std::size_t host) {
@@ -173,7 +178,8 @@ TEST(TakeReading, documents_that_are_gone_are_a_loss) {
   reading.hosts[0].since.seconds[0].lines = 4;
   take_reading(remote.evidence, question, reading);
   EXPECT_EQ(remote.why(),
-            "emptied: logstash: documents of web-01 that were counted are gone: 4 where there were 18; the index was emptied");
+            "emptied: logstash: documents of web-01 that were counted are gone: 4 where there were 18; the index was "
+            "emptied");
 }
 
 }  // namespace

@@ -66,9 +66,9 @@ scrape = "10s"
 absent_is_zero = true
 api_key_file = "/etc/serin/token"
 )toml");
-  EXPECT_EQ(shop.sources, (std::vector<SourceChoice>{{SourceKind::agents, true},
-                                                     {SourceKind::logstash, true},
-                                                     {SourceKind::prometheus, false}}));
+  EXPECT_EQ(shop.sources,
+            (std::vector<SourceChoice>{
+                {SourceKind::agents, true}, {SourceKind::logstash, true}, {SourceKind::prometheus, false}}));
   SourceSettings logstash{.http = {.url = "https://logs:9200/es",
                                    .user = "serin",
                                    .password_file = "/etc/serin/logs",
@@ -123,9 +123,11 @@ TEST(SourceConfig, names_every_mistake) {
       {both + kLogstash + "baseline = \"24h\"\nstep = \"5s\"\n", "are more than 8000 numbers for each host"},
       {both + kLogstash + "index = \"a b\"\n", "\"a b\" is no index"},
       {both + kLogstash + "indx = \"a\"\n", "application.shop.logstash.indx: is unknown"},
-      {both + "[application.shop.logstash]\nurl = \"https://u:p@logs\"\nerrors = { a = \"b\" }\n", "no address of a server"},
+      {both + "[application.shop.logstash]\nurl = \"https://u:p@logs\"\nerrors = { a = \"b\" }\n",
+       "no address of a server"},
       {both + "[application.shop.logstash]\nurl = \"ftp://logs\"\nerrors = { a = \"b\" }\n", "no address of a server"},
-      {both + "[application.shop.logstash]\nurl = \"http://logs\"\nerrors = {}\n", "{} would make every document an error"},
+      {both + "[application.shop.logstash]\nurl = \"http://logs\"\nerrors = {}\n",
+       "{} would make every document an error"},
       {prometheus + "errors = 'errors_total'\n", "names no hosts: other machines' errors would count"},
       {prometheus + "errors = 'sum(errors_total{i=~\"$hosts\"})'\n", "calls a function"},
       {prometheus + "errors = 'e{i=~\"$hosts\"}'\nstep = \"5s\"\n", "is less than the 15s between two looks"},
@@ -135,7 +137,9 @@ TEST(SourceConfig, names_every_mistake) {
     EXPECT_NE(mistakes(one.toml).find(one.said), std::string::npos) << one.toml << mistakes(one.toml);
   }
   EXPECT_EQ(mistakes(both + kLogstash), "");
-  EXPECT_EQ(mistakes(prometheus + "kind = \"gauge\"\nerrors = 'sum by (instance) (rate(e{instance=~\"$hosts\"}[1m]))'\n"), "");
+  EXPECT_EQ(
+      mistakes(prometheus + "kind = \"gauge\"\nerrors = 'sum by (instance) (rate(e{instance=~\"$hosts\"}[1m]))'\n"),
+      "");
 }
 
 TEST(SourceConfig, a_sequential_judge_may_look_at_a_source_of_seconds) {

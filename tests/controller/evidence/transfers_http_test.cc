@@ -50,7 +50,13 @@ struct Transfers : testing::Test {
     return path.string();
   }
 
-  HttpSettings server{.url = {}, .user = {}, .password_file = {}, .api_key_file = {}, .ca_file = {}, .connect_timeout = 3s, .timeout = 10s};
+  HttpSettings server{.url = {},
+                      .user = {},
+                      .password_file = {},
+                      .api_key_file = {},
+                      .ca_file = {},
+                      .connect_timeout = 3s,
+                      .timeout = 10s};
   TemporaryFolder folder;
 };
 
@@ -112,8 +118,7 @@ TEST_F(Transfers, an_answer_that_is_too_large_is_dropped) {
 TEST_F(Transfers, follow_no_redirect_and_say_where_to) {
   const HttpAnswer answer =
       ask_one_that({with_head("301 Moved", "Location: https://elsewhere:9200/x\r\nContent-Length: 0\r\n", "")});
-  EXPECT_EQ(answer.trouble,
-            "HTTP 301: it wants to be asked at https://elsewhere:9200/x; set url to where that is");
+  EXPECT_EQ(answer.trouble, "HTTP 301: it wants to be asked at https://elsewhere:9200/x; set url to where that is");
 }
 
 TEST_F(Transfers, post_the_body_with_a_login_from_files) {
@@ -173,8 +178,7 @@ TEST(EvidenceWorker, gives_each_question_its_own_answer) {
   EXPECT_EQ(answered.client, (controller::Client{"cli", 3}));
   EXPECT_EQ(answered.answer.question, question);
   ASSERT_FALSE(answered.answer.reading);
-  EXPECT_EQ(answered.answer.reading.error().text,
-            faulty.url() + "/logstash-*/_search: HTTP 200, it is no JSON: no");
+  EXPECT_EQ(answered.answer.reading.error().text, faulty.url() + "/logstash-*/_search: HTTP 200, it is no JSON: no");
   question.hosts = {"web", "web"};
   worker.post({question, {}});
   EXPECT_EQ(answered_by(worker).answer.reading.error().text, "web and web are both called web there: see host_names");

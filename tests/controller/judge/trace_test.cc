@@ -166,7 +166,8 @@ TEST(Trace, no_damage_of_a_good_one_does_harm) {
 
 TEST(Trace, names_its_judge_and_its_step) {
   const std::string csv =
-      "#deploy=20\n#judge=fixed\n#step=10\n#set=threshold=5\nsecond,host,role,errors,lines\n0,a,canary,1,9\n20,a,canary,3,9\n";
+      "#deploy=20\n#judge=fixed\n#step=10\n#set=threshold=5\nsecond,host,role,errors,lines\n0,a,canary,1,9\n20,a,"
+      "canary,3,9\n";
   const auto trace = parse_trace(csv);
   ASSERT_TRUE(trace) << trace.error().text;
   EXPECT_EQ(trace->judge, "fixed");

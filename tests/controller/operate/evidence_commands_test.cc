@@ -33,7 +33,8 @@ struct EvidenceCommands : ::testing::Test, Operating {
     for (const HostName& host : question.hosts) {
       auto& of_host = reading.hosts.emplace_back();
       of_host.since = {.host = host, .first = question.since->from, .rules_hash = {}, .seconds = {}};
-      of_host.since.seconds = {{.errors = 1, .lines = 50, .reported = true}, {.errors = 0, .lines = 10, .reported = true}};
+      of_host.since.seconds = {{.errors = 1, .lines = 50, .reported = true},
+                               {.errors = 0, .lines = 10, .reported = true}};
       of_host.newest = second_of(question.asked_at) - 2;
     }
     reading.newest = second_of(question.asked_at) - 3;
@@ -55,9 +56,10 @@ TEST_F(EvidenceCommands, show_what_each_host_has_and_how_old_it_is) {
   const auto events = answered(question, reading_of(question));
   ASSERT_EQ(events.size(), 2U);
   EXPECT_EQ(events[0].kind, "evidence");
-  EXPECT_THAT(events[0].text, HasSubstr("logstash: https://logs:9200 answers within 34 ms; 4 of 4 hosts are there, 240 "
-                                        "documents and 4 errors in the last hour; the newest document came 3 s ago, up to "
-                                        "1m are waited for"));
+  EXPECT_THAT(events[0].text,
+              HasSubstr("logstash: https://logs:9200 answers within 34 ms; 4 of 4 hosts are there, 240 "
+                        "documents and 4 errors in the last hour; the newest document came 3 s ago, up to "
+                        "1m are waited for"));
   EXPECT_THAT(events[0].text, HasSubstr("web-01  60         1       2 s ago"));
   EXPECT_EQ(events[1].exit_code, 0);
   EXPECT_EQ(events[1].text, "every source answers");
@@ -70,8 +72,9 @@ TEST_F(EvidenceCommands, warn_when_nothing_matches_and_say_where_to_look) {
   nothing.newest.reset();
   nothing.matches = {.documents = 0, .without_host = 0, .other_hosts = {}, .in_index = 1'200'000};
   const auto events = answered(question, nothing);
-  EXPECT_THAT(events[0].text, HasSubstr("WARNING: the query matches no document at all: logstash-* has 1200000 of the last "
-                                        "hour, and none fits `where`"));
+  EXPECT_THAT(events[0].text,
+              HasSubstr("WARNING: the query matches no document at all: logstash-* has 1200000 of the last "
+                        "hour, and none fits `where`"));
   EXPECT_EQ(events[1].exit_code, 1);
   EXPECT_THAT(events[1].text, HasSubstr("a release could not be judged like this: logstash: the query matches no"));
 }
@@ -85,7 +88,8 @@ TEST_F(EvidenceCommands, name_hosts_that_are_not_there_and_names_that_no_host_ha
   reading.messages = {{"boom\x1b[31m", 9}};
   const auto events = answered(question, reading);
   EXPECT_THAT(events[0].text, HasSubstr("nothing of: web-02\n"));
-  EXPECT_THAT(events[0].text, HasSubstr("names there that no host of this application has: web-02.example.org (812); see "));
+  EXPECT_THAT(events[0].text,
+              HasSubstr("names there that no host of this application has: web-02.example.org (812); see "));
   EXPECT_THAT(events[0].text, HasSubstr("5 documents have no field host.name"));
   EXPECT_THAT(events[0].text, HasSubstr("9 x boom\\e[31m"));
 }

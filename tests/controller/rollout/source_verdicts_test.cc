@@ -89,7 +89,8 @@ TEST(SourceVerdicts, both_sources_pass_and_are_named) {
   EXPECT_EQ(verdict.sources[1].judge, "fixed");
   EXPECT_THAT(verdict.text, HasSubstr("logstash: pass: 4 canaries log 0.10 errors/s each, 0.10/s before"));
   const Question& first = fleet.asked.front();
-  EXPECT_EQ(first.hosts, (std::vector<HostName>{"web-01", "web-02", "web-03", "web-04"})) << "the fixed judge's canaries";
+  EXPECT_EQ(first.hosts, (std::vector<HostName>{"web-01", "web-02", "web-03", "web-04"}))
+      << "the fixed judge's canaries";
   EXPECT_EQ(first.before->until - first.before->from, 3'600);
   EXPECT_FALSE(first.since);
   EXPECT_EQ(fleet.asked.back().since->until - fleet.asked.back().since->from, 20);
@@ -124,8 +125,9 @@ TEST(SourceVerdicts, a_dead_server_holds_the_release_with_the_reason_and_the_oth
   ASSERT_TRUE(fleet.state.active.contains(kShop));
   EXPECT_EQ(fleet.rollout().phase, Phase::held);
   EXPECT_EQ(fleet.rollout().verdict->reason, "no-answer");
-  EXPECT_THAT(fleet.rollout().verdict->text,
-              HasSubstr("logstash: cannot tell: logstash gave no usable answer: http://logs/_search: Connection refused"));
+  EXPECT_THAT(
+      fleet.rollout().verdict->text,
+      HasSubstr("logstash: cannot tell: logstash gave no usable answer: http://logs/_search: Connection refused"));
   EXPECT_THAT(fleet.rollout().verdict->text, HasSubstr("agents: pass"));
 }
 
