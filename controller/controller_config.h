@@ -49,14 +49,14 @@ struct ApplicationSettings {
   evidence::SourceSettings logstash;
   evidence::SourceSettings prometheus{.step = std::chrono::seconds{15}};  ///< its usual scrape interval
   JudgeKind judge = JudgeKind::sequential;                                ///< of what agents count
+  bool settle_is_set = false;  ///< else `settle` is learnt from past good deployments
+  bool prefetch = true;        ///< the fleet stages while the canaries soak
   FixedJudgeSettings fixed;
   judge::SequentialSettings sequential;
-  bool settle_is_set = false;    ///< else it is learnt from past good deployments
   HostShare hold_back{0, 10.0};  ///< hosts that stay on the old release, as controls, until hold_back_until
   Duration hold_back_until = std::chrono::seconds{20};  ///< after the last canary loaded
   std::uint32_t min_canaries = 0;                       ///< loaded canaries that a verdict needs; 0: all of the plan
   HostShare max_in_flight{0, 10.0};                     ///< hosts between switch and loaded, of the fleet
-  bool prefetch = true;                                 ///< the fleet stages while the canaries soak
   HostShare failure_limit{0, 5.0};                      ///< failed hosts that a later stage tolerates, at least 1
   Duration step_deadline = std::chrono::minutes{5};
   Duration hold_limit = std::chrono::minutes{30};

@@ -64,10 +64,10 @@ void EvidenceWorker::take(HttpTransfers::Ended ended) {
   const auto [id, request] = place_of_.extract(ended.id).mapped();
   Job& job = jobs_.at(id);
   job.answers[request] = std::move(ended.answer);
-  if (--job.awaited == 0) end(std::move(jobs_.extract(id).mapped()));
+  if (--job.awaited == 0) end(jobs_.extract(id).mapped());
 }
 
-void EvidenceWorker::end(Job job) {
+void EvidenceWorker::end(const Job& job) {
   const auto took = std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - job.begun);
   Answer answer{.question = job.asked.question, .reading = failure(ErrorKind::io, ""), .took = took};
   try {

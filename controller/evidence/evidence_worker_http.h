@@ -44,7 +44,7 @@ class EvidenceWorker {
   void begin(controller::AskSource asked);
   void admit();
   void take(HttpTransfers::Ended ended);
-  void end(Job job);
+  void end(const Job& job);
 
   // Of the thread alone
   HttpTransfers transfers_;

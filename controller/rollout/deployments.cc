@@ -67,9 +67,10 @@ Rollout new_rollout(ControllerState& state, const DeploymentRequest& request, Pl
   rollout.wait = asked.value_or(rollout.wait);
   rollout.sources = sources_of(settings, asked);
   if (!asks_agents(rollout)) {
-    // Nothing of the agents is judged: what the first source waits for is what the rollout waits for.
-    rollout.judge = rollout.sources.front().judge;
-    rollout.wait = rollout.sources.front().wait;
+    // Nothing of the agents is judged: what the first that decides waits for is what the rollout waits for.
+    const auto first = std::ranges::find_if(rollout.sources, &evidence::DeploymentSource::required);
+    rollout.judge = first->judge;
+    rollout.wait = first->wait;
   }
   rollout.hold_back_until = settings.hold_back_until;
   if (is_compared(settings)) rollout.settle = settle_of(state, request.application);
