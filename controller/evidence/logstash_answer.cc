@@ -5,7 +5,6 @@
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <stdexcept>
 
 #include "controller/evidence/logstash.h"
 #include "controller/evidence/request_parts.h"
@@ -16,10 +15,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-/// What is wrong with an answer; caught in read().
-struct Malformed : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
+using parts::Malformed;
 
 std::uint64_t count_of(const Json& json) {
   if (!json.is_number_unsigned()) throw Malformed("a count is no whole number");
@@ -187,24 +183,11 @@ Result<Reading> logstash_reading(const Question& question, const std::vector<Htt
   if (!names) return std::unexpected(names.error());
   const std::size_t before = question.before ? parts::chunks_of(question, *question.before).size() : 0;
   Reader reader(question, std::move(*names));
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    const HttpAnswer& answer = answers[i];
-    std::string wrong = answer.trouble;
-    if (wrong.empty() && answer.status == 200) {
-      const Json json = Json::parse(answer.body, nullptr, false);
-      try {
-        if (json.is_discarded()) throw Malformed("it is no JSON");
-        check_whole(json);
-        read(question, requests[i], json, before, i, reader);
-        continue;
-      } catch (const Malformed& error) {
-        wrong = error.what();
-      } catch (const Json::exception&) {
-        wrong = "it has not the form of a search's answer";
-      }
-    }
-    if (!requests[i].optional) return std::unexpected(bad_answer(question, requests[i], answer, wrong));
-  }
+  const auto done = parts::read_answers(question, requests, answers, [&](std::size_t i, const Json& answer) {
+    check_whole(answer);
+    read(question, requests[i], answer, before, i, reader);
+  });
+  if (!done) return std::unexpected(done.error());
   return std::move(reader.reading());
 }
 

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <stdexcept>
 
 #include "controller/evidence/host_naming.h"
 #include "controller/evidence/prometheus.h"
@@ -18,10 +17,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-/// What is wrong with an answer; caught in prometheus_reading().
-struct Malformed : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
+using parts::Malformed;
 
 constexpr double kStaleScrapes = 2.5;  ///< a sample that is older than so many scrapes is stale
 
@@ -69,7 +65,7 @@ class Reader {
       Series& of_host = (request.before ? before_ : since_)[host].of(request.expression)[labels.dump()];
       auto& points = request.asked == parts::Asked::values ? of_host.values : of_host.times;
       points.resize(static_cast<std::size_t>(parts::points_of(question_, span)));
-      for (const Json& value : series.at("values")) points.at(point_of(span, value)) = number_of(value.at(1));
+      for (const Json& value : series.at("values")) points[point_of(span, value)] = number_of(value.at(1));
     }
   }
 
@@ -196,23 +192,10 @@ Result<Reading> prometheus_reading(const Question& question, const std::vector<H
   if (!names) return std::unexpected(names.error());
   const auto plan = parts::plan_of(question);
   Reader reader(question, std::move(*names));
-  for (std::size_t i = 0; i < plan.size(); ++i) {
-    const HttpAnswer& answer = answers[i];
-    std::string wrong = answer.trouble;
-    if (wrong.empty() && answer.status == 200) {
-      const Json json = Json::parse(answer.body, nullptr, false);
-      try {
-        if (json.is_discarded()) throw Malformed("it is no JSON");
-        reader.read(plan[i], result_of(json, plan[i].asked));
-        continue;
-      } catch (const Malformed& error) {
-        wrong = error.what();
-      } catch (const std::exception&) {
-        wrong = "it has not the form of a query's answer";
-      }
-    }
-    return std::unexpected(bad_answer(question, requests[i], answer, wrong));
-  }
+  const auto done = parts::read_answers(question, requests, answers, [&](std::size_t i, const Json& answer) {
+    reader.read(plan[i], result_of(answer, plan[i].asked));
+  });
+  if (!done) return std::unexpected(done.error());
   return reader.reading();
 }
 

@@ -13,6 +13,7 @@ namespace {
 
 constexpr double kLinesMissed = 5;  ///< so many that were to be expected, and silence says something
 constexpr std::int64_t kAheadMost = 30;
+constexpr std::int64_t kNothing = std::numeric_limits<std::int64_t>::min();  ///< no second is known
 constexpr std::size_t kMessageShown = 160;
 
 /// Adds up the steps that begin in [from, until).
@@ -94,7 +95,6 @@ bool RemoteSource::tells_by_silence(double lines_per_second, std::int64_t since)
 }
 
 std::int64_t RemoteSource::known_until(std::size_t host) const {
-  constexpr std::int64_t kNothing = std::numeric_limits<std::int64_t>::min();
   const RemoteHost& of_host = evidence_.hosts[host];
   if (!evidence_.read_at || of_host.since.seconds.empty()) return kNothing;
   const std::int64_t settled = asked_second() - source_.delay.count();
@@ -238,7 +238,8 @@ std::optional<std::chrono::seconds> RemoteSource::behind() const {
   std::int64_t known = asked_second();
   for (std::size_t i = 0; i < evidence_.hosts.size(); ++i) {
     if (!evidence_.hosts[i].asked) continue;
-    known = std::min(known, std::max(known_until(i), evidence_.hosts[i].since.first));
+    const std::int64_t until = known_until(i);
+    known = std::min(known, until == kNothing ? evidence_.hosts[i].since.first : until);
   }
   return std::chrono::seconds{asked_second() - known};
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "protocol/limits.h"
 
@@ -34,6 +35,36 @@ std::vector<Chunk> chunks_of(const Question& question, const Span& span) {
     chunks.push_back({.first = at, .count = std::min(most, question.hosts.size() - at)});
   }
   return chunks;
+}
+
+namespace {
+
+/// What is wrong with this answer; empty: it was read.
+std::string mistake_in(const HttpAnswer& answer, const std::function<void(const nlohmann::json&)>& read) {
+  if (!answer.trouble.empty() || answer.status != 200) return fmt::format("status {}", answer.status);
+  const nlohmann::json json = nlohmann::json::parse(answer.body, nullptr, false);
+  if (json.is_discarded()) return "it is no JSON";
+  try {
+    read(json);
+  } catch (const Malformed& error) {
+    return error.what();
+  } catch (const nlohmann::json::exception&) {
+    return "it has not the form of an answer to this";
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> read_answers(const Question& question, const std::vector<HttpRequest>& requests,
+                          const std::vector<HttpAnswer>& answers,
+                          const std::function<void(std::size_t, const nlohmann::json&)>& read) {
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const std::string wrong = mistake_in(answers[i], [&](const nlohmann::json& json) { read(i, json); });
+    if (wrong.empty() || requests[i].optional) continue;
+    return std::unexpected(bad_answer(question, requests[i], answers[i], answers[i].status == 200 ? wrong : ""));
+  }
+  return {};
 }
 
 }  // namespace serin::evidence::parts

@@ -1,6 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -21,5 +24,16 @@ struct Chunk {
   std::size_t first = 0, count = 0;
 };
 std::vector<Chunk> chunks_of(const Question& question, const Span& span);
+
+/// What is wrong with an answer: thrown while one is read, caught by read_answers().
+struct Malformed : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// Gives each answer's JSON to `read`, with its place among the requests. What is no answer, no JSON, or not as `read`
+/// wants it (Malformed, or an exception of the JSON library) is an error (bad_answer), but for optional requests.
+Result<void> read_answers(const Question& question, const std::vector<HttpRequest>& requests,
+                          const std::vector<HttpAnswer>& answers,
+                          const std::function<void(std::size_t place, const nlohmann::json& answer)>& read);
 
 }  // namespace serin::evidence::parts

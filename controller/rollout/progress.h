@@ -25,7 +25,7 @@ struct Progress {
     SteadyTime at_most{};  ///< then it is judged with what is there
     std::string why;       ///< "is 12 s behind"; empty: it is not late
   };
-  std::vector<Waits> waits;                                       ///< of required servers, while canaries soak
+  std::vector<Waits> waits;                                       ///< of several sources or a server
   std::vector<std::size_t> by_name;                               ///< indexes, ascending by host name
   std::vector<std::vector<std::size_t>> of_stage;                 ///< indexes of each stage, in the plan's order
   std::vector<std::array<std::uint32_t, kHostSteps>> step_count;  ///< of each stage

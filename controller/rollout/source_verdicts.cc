@@ -302,9 +302,11 @@ judge::Verdict judged(const ControllerState& state, ActiveDeployment& active, No
         {.source = std::string{name_of(source.source)},
          .required = source.required,
          .verdict = agents ? judged_by_agents(state, active, now) : judged_by_server(state, active, source, now)});
-    if (!agents && source.required && verdicts.back().verdict.answer == judge::Answer::undecided) {
-      rollout.progress.waits.push_back(waits_for(active, source, now));
-    }
+    if (!source.required || verdicts.back().verdict.answer != judge::Answer::undecided) continue;
+    const SteadyTime ends = *rollout.soak_from + rollout.wait;
+    rollout.progress.waits.push_back(
+        agents ? Progress::Waits{.source = verdicts.back().source, .ends = ends, .at_most = ends, .why = {}}
+               : waits_for(active, source, now));
   }
   return judge::combine(verdicts);
 }

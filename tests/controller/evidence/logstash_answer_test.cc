@@ -102,7 +102,7 @@ TEST(LogstashAnswer, that_is_not_whole_is_an_error_with_address_status_and_the_b
       {"more errors", changed("\"errors\": {\"doc_count\": 3}", "\"errors\": {\"doc_count\": 8}"), "more errors than"},
       {"negative", changed("{\"doc_count\": 3}", "{\"doc_count\": -3}"), "a count is no whole number"},
       {"no numbers", changed("{\"doc_count\": 3}", "{\"doc_count\": \"3\"}"), "a count is no whole number"},
-      {"nothing", good(fmt::format("{{{}}}", kElasticsearch7)), "not the form of a search's answer"},
+      {"nothing", good(fmt::format("{{{}}}", kElasticsearch7)), "not the form of an answer to this"},
       {"wild time", changed("1.700000029123E12", "1e300"), "a time is no time"},
       {"cluster",
        good(body(R"("timed_out": false, "_shards": {"total": 1, "failed": 0},

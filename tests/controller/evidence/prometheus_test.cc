@@ -150,7 +150,7 @@ TEST(PrometheusAnswer, that_is_not_whole_is_an_error) {
                 .find("partial: one store is away"),
             std::string::npos);
   EXPECT_NE(said(matrix("")).find("of the type matrix"), std::string::npos);
-  EXPECT_NE(said("{}").find("not the form of a query's answer"), std::string::npos);
+  EXPECT_NE(said("{}").find("not the form of an answer to this"), std::string::npos);
   EXPECT_NE(said("no").find("it is no JSON"), std::string::npos);
   EXPECT_NE(said(newest("web-99", 1)).find("a host that was not asked for: web-99"), std::string::npos);
   EXPECT_NE(said(R"({"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"2"]}]}})")
