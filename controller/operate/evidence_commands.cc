@@ -175,8 +175,9 @@ Report server_report(const evidence::Question& question, const evidence::Reading
   if (logstash) logstash_findings(question, reading, report);
   const std::string missing = names_of(report.rows);
   if (seen == 0 && report.warnings.empty()) {
-    report.warnings.push_back(logstash ? "no document is of any host of this application: see host_field and host_names"
-                                       : "no series is of any host of this application: see errors and host_label");
+    report.warnings.emplace_back(logstash
+                                     ? "no document is of any host of this application: see host_field and host_names"
+                                     : "no series is of any host of this application: see errors and host_label");
   } else if (!missing.empty() && seen > 0) {
     report.remarks.push_back(fmt::format("nothing of: {}", missing));
   }

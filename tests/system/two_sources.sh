@@ -41,7 +41,7 @@ fleet_start
 run_applications
 ship_logs
 expect_exit 0 serin deploy -m "first release"
-sleep 10
+sleep 8
 
 echo "the self-test shows what matches"
 expect_exit 0 serin evidence test
@@ -57,7 +57,7 @@ expect_text "agents: fail"
 expect_text "logstash: "
 expect_all_live 1
 rm "$FLEET/staging/broken"
-sleep 7
+sleep 6
 
 deploy_and_hold() {
   local what=$1
@@ -126,7 +126,7 @@ kill -CONT "$SHIPPER_PID"
 [ "$kind" = stand-in ] || exit 0
 
 echo "killed in the middle"
-sleep 10
+sleep 8
 when_soaking kill -KILL "$SEARCH_PID"
 deploy_and_hold "killed" "logstash: cannot tell: logstash gave no usable answer" "Couldn't connect to server"
 expect_exit 1 serin evidence test
