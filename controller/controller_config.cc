@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "controller/evidence/source_config.h"
 #include "protocol/limits.h"
 #include "protocol/settings_reader.h"
 #include "protocol/text.h"
@@ -117,6 +118,14 @@ void read_baseline_min(const Setting& setting, Application& to) {
   to.fixed.baseline_min = to.sequential.baseline_min;
 }
 
+/// Of the application, as far as they stand above this table.
+void read_source(const Setting& table, Application& application, evidence::SourceSettings& to,
+                 void (*read)(const Setting&, evidence::SourceSettings&)) {
+  to.fixed = application.fixed;
+  read(table, to);
+}
+
+// The sources' tables come last: they begin with the application's own numbers.
 constexpr Key<Application> kApplicationKeys[] = {
     {"source", R"("/srv/staging/shop")", [](const Setting& at, Application& to) { at.read_path(to.source); }, true},
     {"exclude", R"(["*.swp", ".git"])", [](const Setting& at, Application& to) { read_exclude(at, to.exclude); }},
@@ -194,6 +203,14 @@ constexpr Key<Application> kApplicationKeys[] = {
      }},
     {"delete_limit_percent", "30",
      [](const Setting& at, Application& to) { at.read_number(to.delete_limit_percent, 0, 100); }},
+    {"sources", R"(["agents", "logstash"])",
+     [](const Setting& at, Application& to) { evidence::read_sources(at, to.sources); }},
+    {"advisory", R"(["prometheus"])",
+     [](const Setting& at, Application& to) { evidence::read_advisory(at, to.sources); }},
+    {"logstash", "[application.NAME.logstash]",
+     [](const Setting& at, Application& to) { read_source(at, to, to.logstash, evidence::read_logstash); }},
+    {"prometheus", "[application.NAME.prometheus]",
+     [](const Setting& at, Application& to) { read_source(at, to, to.prometheus, evidence::read_prometheus); }},
 };
 
 void check_judge(const Setting& table, const Application& application) {
@@ -235,6 +252,7 @@ void read_applications(const Setting& setting, ControllerSettings& to) {
       table.refuse_keys({"hosts"}, "is empty: the application runs nowhere", "leave the key out for every host");
     }
     check_judge(table, application);
+    evidence::check_sources(table, application.sources, application.logstash, application.prometheus);
     if (!application.source.empty() && settings::lies_in(to.state_dir, application.source)) {
       table.refuse_keys({"source"},
                         fmt::format("state_dir {} lies in {}: releases would hold the daemon's keys",
@@ -311,12 +329,33 @@ void check_daemon(const Setting& file, const Daemon& daemon) {
 
 }  // namespace
 
+bool is_compared(const ApplicationSettings& settings) {
+  return std::ranges::any_of(settings.sources, [&](const evidence::SourceChoice& choice) {
+    switch (choice.source) {
+      case evidence::SourceKind::agents:
+        return settings.judge == JudgeKind::sequential;
+      case evidence::SourceKind::logstash:
+        return settings.logstash.judge == JudgeKind::sequential;
+      case evidence::SourceKind::prometheus:
+        return settings.prometheus.judge == JudgeKind::sequential;
+    }
+    return false;
+  });
+}
+
 std::vector<std::string> known_controller_keys() {
   std::vector<std::string> keys;
   for (const auto& key : kKeys) {
     if (key.name != "application") keys.emplace_back(key.name);
   }
-  for (const auto& key : kApplicationKeys) keys.push_back(fmt::format("application.NAME.{}", key.name));
+  for (const auto& key : kApplicationKeys) {
+    const auto source = evidence::source_of_name(key.name);
+    if (!source) keys.push_back(fmt::format("application.NAME.{}", key.name));
+    if (!source) continue;
+    for (const std::string& of_source : evidence::source_keys(*source)) {
+      keys.push_back(fmt::format("application.NAME.{}.{}", key.name, of_source));
+    }
+  }
   return keys;
 }
 

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "controller/evidence/source_settings.h"
+#include "controller/judge/fixed_settings.h"
 #include "controller/judge/sequential_settings.h"
 #include "protocol/clock.h"
 #include "protocol/error.h"
@@ -28,22 +30,12 @@ struct HostGroup {
   friend bool operator==(const HostGroup&, const HostGroup&) = default;
 };
 
-enum class JudgeKind : std::uint8_t { fixed, sequential };
+using judge::FixedJudgeSettings;
+using judge::JudgeKind;
 enum class OnInconclusive { hold, abort, extend };  ///< extend: look on once, for `extend` longer, then hold
 enum class OnHoldEnd { abort, keep };               ///< keep: stay held
 enum class OnCanaryLost { fail, hold };
 enum class OnAlarm { tell, take_back };
-
-/// The rule of the Scap announcement; every number of it.
-struct FixedJudgeSettings {
-  Duration wait = std::chrono::seconds{20};
-  double threshold = 10.0;       ///< times a canary's own baseline rate
-  double floor = 0.1;            ///< errors per second below which nothing is "over"
-  std::uint32_t hosts_over = 0;  ///< canaries over that fail the deployment; 0: max(1, ceil(canaries / 4))
-  Duration baseline_min = std::chrono::seconds{60};
-  Duration silence_max = std::chrono::seconds{3};
-  friend bool operator==(const FixedJudgeSettings&, const FixedJudgeSettings&) = default;
-};
 
 /// [application.NAME]
 struct ApplicationSettings {
@@ -53,15 +45,18 @@ struct ApplicationSettings {
   HostGroup hosts{{"*"}};            ///< who runs it
   HostGroup canary;
   HostGroup proxies;
-  JudgeKind judge = JudgeKind::sequential;
+  std::vector<evidence::SourceChoice> sources{{}};  ///< at least one of them required
+  evidence::SourceSettings logstash;
+  evidence::SourceSettings prometheus{.step = std::chrono::seconds{15}};  ///< its usual scrape interval
+  JudgeKind judge = JudgeKind::sequential;                                ///< of what agents count
+  bool settle_is_set = false;  ///< else `settle` is learnt from past good deployments
+  bool prefetch = true;        ///< the fleet stages while the canaries soak
   FixedJudgeSettings fixed;
   judge::SequentialSettings sequential;
-  bool settle_is_set = false;    ///< else it is learnt from past good deployments
   HostShare hold_back{0, 10.0};  ///< hosts that stay on the old release, as controls, until hold_back_until
   Duration hold_back_until = std::chrono::seconds{20};  ///< after the last canary loaded
   std::uint32_t min_canaries = 0;                       ///< loaded canaries that a verdict needs; 0: all of the plan
   HostShare max_in_flight{0, 10.0};                     ///< hosts between switch and loaded, of the fleet
-  bool prefetch = true;                                 ///< the fleet stages while the canaries soak
   HostShare failure_limit{0, 5.0};                      ///< failed hosts that a later stage tolerates, at least 1
   Duration step_deadline = std::chrono::minutes{5};
   Duration hold_limit = std::chrono::minutes{30};
@@ -75,6 +70,9 @@ struct ApplicationSettings {
   double delete_limit_percent = 30;  ///< of the live files, without --yes-delete
   friend bool operator==(const ApplicationSettings&, const ApplicationSettings&) = default;
 };
+
+/// Some source of the application is judged by the sequential judge: it wants hosts that stay on the old release.
+bool is_compared(const ApplicationSettings& settings);
 
 /// controller.toml
 struct ControllerSettings {

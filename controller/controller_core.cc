@@ -4,9 +4,11 @@
 
 #include "controller/evidence/agent_evidence.h"
 #include "controller/operate/collect_commands.h"
+#include "controller/operate/evidence_commands.h"
 #include "controller/operate/verify_commands.h"
 #include "controller/rollout/after_release.h"
 #include "controller/rollout/deployments.h"
+#include "controller/rollout/source_verdicts.h"
 
 namespace serin::controller {
 
@@ -41,6 +43,7 @@ ControllerCore::ControllerCore(ControllerSettings settings, SigningKey signing_k
     for (std::size_t i = 0; i < active.rollout.hosts.size(); ++i) active.index_of[active.rollout.hosts[i].host] = i;
     active.baselines = std::move(stored.baselines[active.rollout.id]);
     active.before = evidence::in_plan_order(active.rollout, std::move(stored.before[active.rollout.id]));
+    rollout::restore_sources(active, stored.remote[active.rollout.id]);
     for (const fleet::Sample& sample : stored.samples[active.rollout.id]) {
       state_.ledger.restore(application, sample);
       active.samples_stored_until = std::max(active.samples_stored_until, sample.second + 1);
@@ -98,6 +101,16 @@ Turn ControllerCore::on_built(const ApplicationName& application, const Result<r
 Turn ControllerCore::on_collected(const Result<release::CollectResult>& result) {
   Turn turn;
   operate::take_collected(state_, result, turn);
+  return turn;
+}
+
+Turn ControllerCore::on_evidence(const Client& client, const evidence::Answer& answer, Now now) {
+  Turn turn;
+  if (answer.question.test) {
+    operate::take_test_answer(state_, client, answer, now, turn);
+  } else {
+    rollout::take_answer(state_, answer, now, turn);
+  }
   return turn;
 }
 

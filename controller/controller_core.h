@@ -24,6 +24,8 @@ class ControllerCore {
                   const std::vector<operate::PendingKey>& pending, Now now);
   Turn on_built(const ApplicationName& application, const Result<release::BuildResult>& result, Now now);
   Turn on_collected(const Result<release::CollectResult>& result);
+  /// A server of evidence has answered, or failed to.
+  Turn on_evidence(const Client& client, const evidence::Answer& answer, Now now);
   Turn on_tick(Now now);
   void on_client_gone(const std::string& connection);
   /// The database refuses to store: deploys are refused, and neither time nor the judge moves a rollout until the text

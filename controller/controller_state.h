@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "controller/controller_config.h"
+#include "controller/evidence/remote_evidence.h"
 #include "controller/fleet/message_book.h"
 #include "controller/fleet/report_ledger.h"
 #include "controller/fleet/roster.h"
@@ -21,15 +22,30 @@
 
 namespace serin::controller {
 
+/// A server that a deployment asks for evidence.
+struct RemoteSource {
+  evidence::RemoteEvidence evidence;
+  std::optional<rollout::Trial> trial;    ///< where the sequential judge looks at it
+  std::optional<judge::Verdict> verdict;  ///< a pass or a fail: it stands
+};
+
 /// A deployment that has not finished.
 struct ActiveDeployment {
   rollout::Rollout rollout;
   std::set<Client> watchers;                   ///< CLIs that follow it
   std::map<HostName, judge::Tally> baselines;  ///< of the canaries, as they were when it started
   std::vector<fleet::HostSeconds> before;      ///< of all hosts of a judged plan, in its order: the seconds before it
-  std::optional<rollout::Trial> trial;         ///< the sequential judge at work; made anew after a restart
-  std::map<HostName, std::size_t> index_of;    ///< into rollout.hosts
-  std::int64_t samples_stored_until = 0;       ///< seconds before this are in the database
+  std::optional<rollout::Trial> trial;         ///< the agents' sequential judge at work; made anew after a restart
+  std::map<evidence::SourceKind, RemoteSource> remote;
+  std::map<HostName, std::size_t> index_of;  ///< into rollout.hosts
+  std::int64_t samples_stored_until = 0;     ///< seconds before this are in the database
+};
+
+/// A self-test of an application's sources.
+struct EvidenceTest {
+  ApplicationName application;
+  std::size_t awaited = 0;  ///< answers
+  std::vector<std::string> warnings;
 };
 
 /// A deploy whose release is being built: it holds the application's lock already.
@@ -81,6 +97,7 @@ struct ControllerState {
   SigningKey signing_key;
   std::string instance;  ///< of this start of the daemon
   std::uint64_t next_session = 1;
+  std::uint64_t next_question = 1;  ///< to a source of evidence
 
   fleet::Roster roster{limits::kHeartbeat, limits::kLease};
   fleet::ReportLedger ledger;
@@ -96,6 +113,7 @@ struct ControllerState {
   std::map<ApplicationName, std::vector<std::chrono::seconds>> bursts;  ///< of past good deployments, the newest last
   std::map<ApplicationName, SteadyTime> ordinary_at;                    ///< when an ordinary hour was stored last
   std::map<ApplicationName, PendingBuild> building;
+  std::map<Client, EvidenceTest> evidence_tests;
   std::map<std::pair<HostName, ApplicationName>, CatchUp> catching_up;
   std::map<std::pair<HostName, ApplicationName>, HostReleases> host_releases;
   std::optional<Collection> collecting;  ///< at work

@@ -8,6 +8,7 @@
 
 #include "controller/commit_queue.h"
 #include "controller/controller_core.h"
+#include "controller/evidence/evidence_worker_http.h"
 #include "controller/history_worker_db.h"
 #include "controller/operate/announce_process.h"
 #include "controller/operate/answers.h"
@@ -78,6 +79,7 @@ struct DaemonLoop::Parts {
   HistoryWorker history;
   StoreWorker store;
   release::BuildWorker builds;
+  evidence::EvidenceWorker evidence;
   ControllerCore core;
 
   posix::LinkContext context{1};
@@ -159,6 +161,7 @@ struct DaemonLoop::Parts {
   void carry_out(const ReadHistory& read) { history.post({read, now()}); }
   void carry_out(const ReadDeployment& read) { history.post({read, now()}); }
   void carry_out(const ReadTune& read) { history.post({read, now()}); }
+  void carry_out(const AskSource& ask) { evidence.post(ask); }
   void carry_out(const Announce& news) {
     spdlog::info("{}: {}", news.application, news.text);
     if (settings.announce.empty()) return;
@@ -199,6 +202,10 @@ struct DaemonLoop::Parts {
 
   void take_history() {
     while (auto answer = history.take()) carry_out(TellClient{answer->client, std::move(answer->event)});
+  }
+
+  void take_evidence() {
+    while (const auto answered = evidence.take()) gather(core.on_evidence(answered->client, answered->answer, now()));
   }
 
   void take_builds() {
@@ -346,7 +353,7 @@ void DaemonLoop::run() {
     parts.commit_gathered();
     const auto timeout = std::max(Duration{1}, std::min<Duration>(kTick, parts.next_tick - parts.now().steady));
     posix::wait_readable({parts.signals.fd(), parts.orders->fd(), parts.operators->fd(), parts.store.fd(),
-                          parts.builds.fd(), parts.builds.collected_fd(), parts.history.fd()},
+                          parts.builds.fd(), parts.builds.collected_fd(), parts.history.fd(), parts.evidence.fd()},
                          timeout);
     while (parts.signals.take()) parts.stop = true;
     parts.take_store_news();
@@ -354,6 +361,7 @@ void DaemonLoop::run() {
     parts.take_requests();
     parts.take_builds();
     parts.take_history();
+    parts.take_evidence();
     parts.tick();
   }
   parts.commit_gathered();

@@ -45,7 +45,7 @@ std::vector<OperatorEvent> HistoryWorker::answer(const ReadHistory& read, Now no
 std::vector<OperatorEvent> HistoryWorker::answer(const ReadDeployment& read, Now now) {
   const auto stored = reader_.deployment(read.deployment);
   if (!stored) return {operate::error_event(stored.error().text, operate::exit_code_of(stored.error()))};
-  if (read.trace) return operate::render_trace(*stored);
+  if (read.trace) return operate::render_trace(*stored, read.source);
   return {operate::render_show(*stored, now)};
 }
 

@@ -9,8 +9,8 @@ namespace serin::controller {
 
 /// `serin judge TRACE.csv`: what the line said.
 struct JudgeCommand {
-  std::string file;  ///< "-": standard input
-  std::string judge = "sequential";
+  std::string file;                   ///< "-": standard input
+  std::string judge;                  ///< empty: as the trace says, else the sequential one
   std::string horizon;                ///< empty: as it is; of the fixed judge it is the wait
   std::vector<std::string> settings;  ///< key=value
   bool explain = false;

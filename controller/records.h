@@ -85,6 +85,14 @@ struct StoreSamples {
   DeploymentId deployment;
   std::vector<fleet::Sample> samples;
 };
+/// What a server said of one host of a deployment so far.
+struct StoreRemote {
+  DeploymentId deployment;
+  evidence::SourceKind source;
+  evidence::RemoteHost host;  ///< its name is in `before`
+  std::optional<std::int64_t> newest;
+  std::optional<SteadyTime> read_at;
+};
 /// An ordinary stretch of an application's fleet, for `serin tune`.
 struct StoreOrdinary {
   ApplicationName application;
@@ -116,8 +124,8 @@ struct StoreAction {
   std::string who, verb, application, detail;
 };
 using Record = std::variant<StoreHost, RemoveHost, StoreRelease, StoreTrust, StoreWanted, StoreDeployment,
-                            StorePlanHost, StoreBaseline, StoreBefore, StoreSamples, StoreOrdinary, StoreBurst,
-                            StoreMessage, StoreAlarm, StoreAction, StoreCollected, StoreHostReleases>;
+                            StorePlanHost, StoreBaseline, StoreBefore, StoreSamples, StoreRemote, StoreOrdinary,
+                            StoreBurst, StoreMessage, StoreAlarm, StoreAction, StoreCollected, StoreHostReleases>;
 
 /// One line of `serin history`.
 struct HistoryLine {
@@ -158,6 +166,7 @@ struct StoredState {
   std::map<DeploymentId, std::map<HostName, judge::Tally>> baselines;   ///< of running ones
   std::map<DeploymentId, std::vector<fleet::HostSeconds>> before;       ///< of running and latest ones
   std::map<DeploymentId, std::vector<fleet::Sample>> samples;           ///< of running ones
+  std::map<DeploymentId, std::vector<StoreRemote>> remote;              ///< of running ones
   std::map<ApplicationName, std::vector<std::chrono::seconds>> bursts;  ///< the newest last
   std::map<ApplicationName, rollout::Alarm> alarms;
   std::vector<StoreMessage> messages;  ///< the newest first

@@ -106,7 +106,26 @@ Json stored_verdict(const judge::Verdict& verdict) {
             {"seconds", verdict.seconds},
             {"hosts", hosts}};
   if (verdict.numbers) json["numbers"] = judge::numbers_json(*verdict.numbers, widened);
+  for (const judge::SourceFinding& source : verdict.sources) {
+    json["sources"].push_back({{"source", source.source},
+                               {"required", source.required},
+                               {"answer", static_cast<int>(source.answer)},
+                               {"judge", source.judge},
+                               {"reason", source.reason},
+                               {"text", widened(source.text)},
+                               {"seconds", source.seconds}});
+  }
   return json;
+}
+
+judge::SourceFinding finding_of(const Json& json) {
+  return {.source = json.at("source"),
+          .required = json.at("required"),
+          .answer = enum_of(json.at("answer"), judge::Answer::inconclusive),
+          .judge = json.at("judge"),
+          .reason = json.at("reason"),
+          .text = narrowed(json.at("text")),
+          .seconds = json.at("seconds")};
 }
 
 judge::Verdict verdict_of(const Json& json) {
@@ -125,7 +144,36 @@ judge::Verdict verdict_of(const Json& json) {
                              .trouble = narrowed(host.at("trouble"))});
   }
   if (json.contains("numbers")) verdict.numbers = numbers_of(json.at("numbers"));
+  for (const Json& source : json.value("sources", Json::array())) verdict.sources.push_back(finding_of(source));
   return verdict;
+}
+
+Json source_json(const evidence::DeploymentSource& source) {
+  return {{"source", name_of(source.source)},        {"required", source.required},
+          {"judge", static_cast<int>(source.judge)}, {"judge_settings", source.judge_settings},
+          {"wait_ms", source.wait.count()},          {"step_s", source.step.count()},
+          {"baseline_s", source.baseline.count()},   {"lead_s", source.lead.count()},
+          {"delay_s", source.delay.count()},         {"delay_max_ms", source.delay_max.count()},
+          {"knows_lines", source.knows_lines},       {"silence_is_usual", source.silence_is_usual},
+          {"errors_only", source.errors_only}};
+}
+
+evidence::DeploymentSource source_of(const Json& json) {
+  const auto kind = evidence::source_of_name(json.at("source").get<std::string>());
+  if (!kind) throw std::runtime_error("a source of evidence has no known name");
+  return {.source = *kind,
+          .required = json.at("required"),
+          .judge = enum_of(json.at("judge"), JudgeKind::sequential),
+          .judge_settings = json.at("judge_settings"),
+          .wait = Duration{json.at("wait_ms").get<std::int64_t>()},
+          .step = std::chrono::seconds{std::max<std::int64_t>(1, json.at("step_s"))},
+          .baseline = std::chrono::seconds{json.at("baseline_s").get<std::int64_t>()},
+          .lead = std::chrono::seconds{json.at("lead_s").get<std::int64_t>()},
+          .delay = std::chrono::seconds{json.at("delay_s").get<std::int64_t>()},
+          .delay_max = Duration{json.at("delay_max_ms").get<std::int64_t>()},
+          .knows_lines = json.at("knows_lines"),
+          .silence_is_usual = json.at("silence_is_usual"),
+          .errors_only = json.at("errors_only")};
 }
 
 }  // namespace
@@ -148,6 +196,7 @@ std::string rollout_settings_json(const rollout::Rollout& rollout) {
             {"on_hold_end", static_cast<int>(rollout.on_hold_end)},
             {"on_canary_lost", static_cast<int>(rollout.on_canary_lost)},
             {"stages", Json::array()}};
+  for (const evidence::DeploymentSource& source : rollout.sources) json["sources"].push_back(source_json(source));
   for (const rollout::Stage& stage : rollout.stages) {
     json["stages"].push_back({{"name", stage.name}, {"judged", stage.judged}, {"held_back", stage.held_back}});
   }
@@ -174,6 +223,7 @@ void read_rollout_settings(const std::string& text, rollout::Rollout& rollout) {
   rollout.extended = json.value("extended", false);
   rollout.on_hold_end = enum_of(json.at("on_hold_end"), OnHoldEnd::keep);
   rollout.on_canary_lost = enum_of(json.at("on_canary_lost"), OnCanaryLost::hold);
+  for (const Json& source : json.value("sources", Json::array())) rollout.sources.push_back(source_of(source));
   for (const Json& stage : json.at("stages")) {
     rollout.stages.push_back(
         {.name = stage.at("name"), .judged = stage.at("judged"), .held_back = stage.value("held_back", false)});

@@ -107,6 +107,7 @@ void add_others(CLI::App& app, Line& line) {
   CLI::App* show = add_verb(app, line, "show", "show", "one deployment: its verdict, its hosts");
   show->add_option("DEPLOYMENT", line.request.arguments, "its number (default: the newest)")->expected(0, 1);
   show->add_flag("--trace", line.request.trace, "what its hosts counted, as CSV for `serin judge`");
+  show->add_option("--source", line.request.name, "of the trace: agents (the default), logstash or prometheus");
   CLI::App* tune = add_verb(app, line, "tune", "tune", "what the judge would have said of the past; better settings");
   tune->add_option("APPLICATION", line.request.application, "the same as -a");
   CLI::App* history = add_verb(app, line, "history", "history", "the newest deployments");
@@ -141,6 +142,14 @@ void add_hosts(CLI::App& app, Line& line) {
   revoke->add_option("NAME", line.request.arguments)->required()->expected(1);
 }
 
+void add_evidence(CLI::App& app, Line& line) {
+  CLI::App* evidence = app.add_subcommand("evidence", "where the judges' counts come from");
+  evidence->require_subcommand(1);
+  CLI::App* test =
+      add_verb(*evidence, line, "test", "evidence test", "ask each source now: what matches, and what not");
+  test->add_option("APPLICATION", line.request.application, "the same as -a");
+}
+
 void add_config(CLI::App& app, Line& line) {
   CLI::App* config = app.add_subcommand("config", "the controller's configuration");
   config->require_subcommand(1);
@@ -153,7 +162,7 @@ void add_judge(CLI::App& app, Line& line) {
   CLI::App* judge = app.add_subcommand("judge", "judge a recorded trace again, without the daemon");
   judge->add_option("TRACE", line.judge.file, "second,host,role,errors,lines and #deploy=SECOND; - is standard input")
       ->required();
-  judge->add_option("--judge", line.judge.judge, "sequential or fixed")->capture_default_str();
+  judge->add_option("--judge", line.judge.judge, "sequential or fixed (default: as the trace says, else sequential)");
   judge->add_option("--horizon", line.judge.horizon, "seconds until it must answer (default: 60)");
   judge->add_option("--set", line.judge.settings, "KEY=VALUE, another number of the judge; may be repeated")
       ->take_all();
@@ -211,6 +220,7 @@ int run(int argc, char** argv) {
   add_others(app, line);
   add_upkeep(app, line);
   add_hosts(app, line);
+  add_evidence(app, line);
   add_config(app, line);
   add_judge(app, line);
   try {

@@ -12,7 +12,7 @@ namespace serin::controller {
 namespace {
 
 constexpr int kApplicationId = 0x5e819;  ///< marks the file as Serin's
-constexpr int kSchemaVersion = 4;
+constexpr int kSchemaVersion = 5;
 constexpr int kBusyMs = 2'000;
 
 ErrorKind kind_of(int code) {
@@ -131,6 +131,7 @@ Result<StateDb> StateDb::open(const std::filesystem::path& file) {
       database.exec(StateTables::schema_since_1());
       database.exec(StateTables::schema_since_2());
       database.exec(StateTables::schema_since_3());
+      database.exec(StateTables::schema_since_4());
       database.exec(fmt::format("PRAGMA application_id={}; PRAGMA user_version={}", kApplicationId, kSchemaVersion));
       transaction.commit();
     } else if (const std::string check = database.execAndGet("PRAGMA quick_check(1)").getString(); check != "ok") {
@@ -141,7 +142,8 @@ Result<StateDb> StateDb::open(const std::filesystem::path& file) {
       SQLite::Transaction transaction(database);
       if (version < 2) database.exec(StateTables::schema_since_1());
       if (version < 3) database.exec(StateTables::schema_since_2());
-      database.exec(StateTables::schema_since_3());
+      if (version < 4) database.exec(StateTables::schema_since_3());
+      database.exec(StateTables::schema_since_4());
       database.exec(fmt::format("PRAGMA user_version={}", kSchemaVersion));
       transaction.commit();
     }

@@ -114,6 +114,7 @@ void StateTables::load_deployments(StoredState& state) {
       state.latest[rollout.application] = std::move(rollout);
     } else {
       load_baselines(state, rollout.id);
+      state.remote[rollout.id] = load_remote(rollout.id);
       state.samples[rollout.id] = load_samples(rollout.id, limits::kLedgerFine.count());
       state.running.push_back(std::move(rollout));
     }
@@ -145,6 +146,7 @@ std::optional<evidence::StoredTrace> StateTables::deployment(DeploymentId id) {
   stored.rollout.hosts = load_plan(id);
   stored.before = evidence::in_plan_order(stored.rollout, load_before(id));
   stored.samples = load_samples(id, std::numeric_limits<std::int32_t>::max());
+  stored.remote = load_remote(id);
   auto& known =
       prepared("SELECT signature FROM message WHERE application=? AND first_wall_ms < ? AND ordinary_wall_ms > 0");
   known.bind(1, stored.rollout.application);

@@ -324,6 +324,7 @@ void StateTables::put(const StoreAction& row) {
 void StateTables::prune_samples() {
   for (const char* sql : {"DELETE FROM sample WHERE deployment <= (SELECT max(id) FROM deployment) - ?",
                           "DELETE FROM before WHERE deployment <= (SELECT max(id) FROM deployment) - ?",
+                          "DELETE FROM remote WHERE deployment <= (SELECT max(id) FROM deployment) - ?",
                           "DELETE FROM baseline WHERE deployment <= (SELECT max(id) FROM deployment) - ?"}) {
     auto& prune = prepared(sql);
     prune.bind(1, number(kSamplesKeptDeployments));

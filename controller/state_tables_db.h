@@ -20,6 +20,7 @@ class StateTables {
   static const char* schema_since_1();  ///< what version 2 has beside that
   static const char* schema_since_2();  ///< likewise version 3
   static const char* schema_since_3();  ///< likewise version 4
+  static const char* schema_since_4();  ///< likewise version 5
 
   void store(const Record& record);
   StoredState load();
@@ -44,6 +45,7 @@ class StateTables {
   void put(const StoreBaseline& row);
   void put(const StoreBefore& row);
   void put(const StoreSamples& row);
+  void put(const StoreRemote& row);
   void put(const StoreOrdinary& row);
   void put(const StoreBurst& row);
   void put(const StoreMessage& row);
@@ -64,6 +66,7 @@ class StateTables {
   std::vector<rollout::PlanHost> load_plan(DeploymentId deployment);
   void load_baselines(StoredState& state, DeploymentId deployment);
   std::vector<fleet::HostSeconds> load_before(DeploymentId deployment);
+  std::vector<StoreRemote> load_remote(DeploymentId deployment);
   std::vector<fleet::Sample> load_samples(DeploymentId deployment, std::int64_t newest_seconds);
 
   /// A statement that is prepared once, ready for its values.

@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "controller/evidence/question.h"
 #include "controller/judge/sequential_settings.h"
 #include "controller/records.h"
 #include "controller/release/collector.h"
@@ -56,6 +57,7 @@ struct ReadDeployment {
   Client client;
   DeploymentId deployment = 0;
   bool trace = false;
+  evidence::SourceKind source = evidence::SourceKind::agents;  ///< of the trace
 };
 /// What the sequential judge would have said of good deployments and of ordinary hours, with these settings and others.
 struct ReadTune {
@@ -67,8 +69,13 @@ struct ReadTune {
 struct Announce {
   std::string kind, application, text;
 };
+/// Ask a server for evidence; answered by ControllerCore::on_evidence.
+struct AskSource {
+  evidence::Question question;
+  Client client;  ///< whose self-test it is
+};
 using Effect = std::variant<SendToHost, TellClient, StartBuild, AdmitKey, RefuseKey, ReadHistory, ReadDeployment,
-                            ReadTune, Announce, StartCollect>;
+                            ReadTune, Announce, StartCollect, AskSource>;
 
 /// What one event came to: rows to commit, then effects to carry out in order, never before the rows that they rest on
 /// are durable (commit_queue.h).

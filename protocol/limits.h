@@ -98,6 +98,13 @@ inline constexpr std::size_t kMessagesPerApplication = 20'000;  ///< error messa
 inline constexpr std::size_t kNewMessagesPerMinute = 1'000;     ///< of these that it takes in
 inline constexpr std::size_t kReportNameBytes = 64;             ///< a run, a rule's name, the hash of the rules
 
+// Logstash and Prometheus
+inline constexpr std::int64_t kSourceStepsMax = 8'000;   ///< of one host in one request
+inline constexpr std::size_t kSourceBucketsMax = 8'000;  ///< hosts x steps of one request: servers allow 10,000 or more
+inline constexpr std::size_t kSourceHostsMax = 500;      ///< of one request
+inline constexpr std::size_t kSourceAnswerBytes = 8U << 20;  ///< a larger answer is refused
+inline constexpr std::size_t kSourceRequestsMax = 64;        ///< under way at once, of all applications
+
 // Traces of deploys, as serin judge reads them
 inline constexpr std::size_t kTraceBytesMax = 512U << 20;
 inline constexpr std::size_t kTraceHostsMax = 20'000;

@@ -24,7 +24,7 @@ struct OperatorRequest {
   std::string group;          ///< errors: only hosts of this one; empty: all
   std::int64_t wait_ms = -1;  ///< overrides the configured wait; -1: as configured
   std::vector<std::string> labels;
-  std::string name;     ///< for hosts accept
+  std::string name;     ///< hosts accept: the host's; show: the trace's source
   bool repair = false;  ///< verify: bring the trees back to their releases
   std::string cwd;      ///< the CLI's folder: relative paths are meant from here when it lies in the source
   friend bool operator==(const OperatorRequest&, const OperatorRequest&) = default;

@@ -188,6 +188,13 @@ std::optional<std::int64_t> Setting::whole(std::int64_t min, std::int64_t max) c
   return *value;
 }
 
+bool Setting::is_list() const {
+  return std::holds_alternative<List>(value_->data);
+}
+bool Setting::is_table() const {
+  return std::holds_alternative<Table>(value_->data);
+}
+
 bool Setting::says(std::string_view text) const {
   const auto* value = std::get_if<std::string>(&value_->data);
   return value != nullptr && *value == text;

@@ -57,6 +57,8 @@ class Setting {
   /// A list's values, each with the list's key and example.
   [[nodiscard]] std::optional<std::vector<Setting>> items() const;
 
+  [[nodiscard]] bool is_list() const;
+  [[nodiscard]] bool is_table() const;
   /// It is exactly this text.
   [[nodiscard]] bool says(std::string_view text) const;
 
@@ -119,8 +121,8 @@ struct Key {
 };
 
 /// Reads a table by its keys, in their order: what is there into `to`, what is missing or unknown into the mistakes.
-template <class Settings, std::size_t count>
-void read_keys(const Setting& table, const Key<Settings> (&keys)[count], Settings& to) {
+template <class Settings>
+void read_keys(const Setting& table, std::span<const Key<Settings>> keys, Settings& to) {
   if (!table.entries()) return;
   std::vector<std::string_view> names;
   for (const Key<Settings>& key : keys) {
@@ -132,6 +134,11 @@ void read_keys(const Setting& table, const Key<Settings> (&keys)[count], Setting
     }
   }
   table.refuse_unknown(names);
+}
+
+template <class Settings, std::size_t count>
+void read_keys(const Setting& table, const Key<Settings> (&keys)[count], Settings& to) {
+  read_keys(table, std::span<const Key<Settings>>{keys}, to);
 }
 
 /// A value in a message: in quotes, short, safe for a terminal.

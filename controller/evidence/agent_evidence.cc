@@ -56,12 +56,14 @@ bool has_trusted(const fleet::HostSeconds& before) {
                      [](const fleet::SecondOfHost& second) { return second.reported && second.trusted; });
 }
 
-bool has_requests(const std::vector<fleet::HostSeconds>& before) {
-  return std::any_of(before.begin(), before.end(), [](const fleet::HostSeconds& host) {
-    return std::any_of(host.seconds.begin(), host.seconds.end(), [](const fleet::SecondOfHost& second) {
-      return second.reported && second.trusted && second.requests > 0;
-    });
+bool has_requests(const fleet::HostSeconds& before) {
+  return std::any_of(before.seconds.begin(), before.seconds.end(), [](const fleet::SecondOfHost& second) {
+    return second.reported && second.trusted && second.requests > 0;
   });
+}
+
+bool has_requests(const std::vector<fleet::HostSeconds>& before) {
+  return std::any_of(before.begin(), before.end(), [](const fleet::HostSeconds& host) { return has_requests(host); });
 }
 
 judge::Counts counts_at(const ControllerState& state, const ApplicationName& application, const HostName& host,

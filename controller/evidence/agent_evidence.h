@@ -23,7 +23,8 @@ judge::HostBaseline baseline_of(const fleet::HostSeconds& before, judge::Role ro
 /// There is at least one.
 bool has_trusted(const fleet::HostSeconds& before);
 
-/// Some of these hosts counts requests.
+/// This host counts requests; some of these do.
+bool has_requests(const fleet::HostSeconds& before);
 bool has_requests(const std::vector<fleet::HostSeconds>& before);
 
 /// What a host counted in one second, if it saw all of its logs, by the rules of its baseline.

@@ -235,6 +235,11 @@ void ReportLedger::trust(const HostName& host, const ApplicationName& applicatio
   series(host, application).trusted_from = from;
 }
 
+std::optional<SteadyTime> ReportLedger::trusted_from(const HostName& host, const ApplicationName& application) const {
+  const Series* found = find(host, application);
+  return found == nullptr ? std::nullopt : found->trusted_from;
+}
+
 bool ReportLedger::trusted_for(const HostName& host, const ApplicationName& application, std::int64_t second,
                                std::chrono::seconds length) const {
   const Series* found = find(host, application);

@@ -47,6 +47,8 @@ class ReportLedger {
   /// From now on this host's seconds of this application are (not) those of a trusted release.
   void trust(const HostName& host, const ApplicationName& application, std::optional<SteadyTime> from);
 
+  /// Since when the host's seconds are those of a trusted release; nothing: they are not.
+  [[nodiscard]] std::optional<SteadyTime> trusted_from(const HostName& host, const ApplicationName& application) const;
   /// The host has been on a trusted release for so long in this second.
   [[nodiscard]] bool trusted_for(const HostName& host, const ApplicationName& application, std::int64_t second,
                                  std::chrono::seconds length) const;

@@ -16,8 +16,6 @@ namespace {
 constexpr double kLinesExpected = 5;  ///< fewer say nothing by their absence
 constexpr std::size_t kHostsShown = 5;
 
-using controller::FixedJudgeSettings;
-
 /// Strictly more, and not by rounding alone: 14 errors in 20 s are not more than 10 times 7 in 100 s.
 bool exceeds(double value, double limit) {
   constexpr double kRounding = 1e-9;
@@ -33,8 +31,9 @@ double lines_expected(const CanaryEvidence& canary) {
 }
 
 /// Why a canary's counts are no evidence; the smallest reason of all canaries is the verdict's.
-enum class Trouble { no_report, gap, no_baseline, no_traffic, none };
-constexpr std::array<std::string_view, 4> kReasons{"no-report", "gap", "no-baseline", "no-traffic"};
+enum class Trouble { unknown, no_report, gap, no_baseline, no_traffic, none };
+constexpr std::array<std::string_view, 5> kReasons{"unknown", "no-report", "gap", "no-baseline", "no-traffic"};
+constexpr std::string_view kOwnWord = "gap";  ///< the reason of a host that said itself what it did not see
 
 struct Judged {
   HostFinding finding;
@@ -42,6 +41,7 @@ struct Judged {
 };
 
 Trouble trouble_of(const FixedJudgeSettings& settings, const CanaryEvidence& canary) {
+  if (!canary.gap.empty() && canary.gap_reason != kOwnWord) return Trouble::unknown;
   if (std::chrono::seconds{canary.longest_silence_s} > settings.silence_max || canary.after.seconds == 0) {
     return Trouble::no_report;
   }
@@ -55,6 +55,8 @@ Trouble trouble_of(const FixedJudgeSettings& settings, const CanaryEvidence& can
 
 std::string trouble_text(const FixedJudgeSettings& settings, const CanaryEvidence& canary, Trouble trouble) {
   switch (trouble) {
+    case Trouble::unknown:
+      return printable(canary.gap, 400);
     case Trouble::no_report:
       if (canary.after.seconds == 0) return "sent no report at all";
       return fmt::format("sent no report for {} s ({} may be missing)", canary.longest_silence_s,
@@ -115,6 +117,8 @@ std::string fail_text(const Verdict& verdict, std::size_t over, std::size_t need
 
 std::string_view remedy(Trouble reason) {
   switch (reason) {
+    case Trouble::unknown:
+      return "`serin evidence test` asks the source now";
     case Trouble::no_report:
       return "see `serin status` for the host's connection";
     case Trouble::gap:
@@ -144,6 +148,7 @@ void pass(Verdict& verdict, const std::vector<CanaryEvidence>& canaries) {
   Tally before;
   Tally after;
   double expected = 0;
+  bool lines_known = false;
   for (const CanaryEvidence& canary : canaries) {
     before.errors += canary.before.errors;
     before.seconds += canary.before.seconds;
@@ -151,10 +156,11 @@ void pass(Verdict& verdict, const std::vector<CanaryEvidence>& canaries) {
     after.lines += canary.after.lines;
     after.seconds += canary.after.seconds;
     expected += lines_expected(canary);
+    lines_known = lines_known || canary.lines_known;
   }
   verdict.answer = Answer::pass;
   const std::string who = canaries_text(canaries.size());
-  if (static_cast<double>(after.lines) < kLinesExpected && expected < kLinesExpected) {
+  if (lines_known && static_cast<double>(after.lines) < kLinesExpected && expected < kLinesExpected) {
     verdict.reason = "quiet";
     verdict.text = fmt::format(
         "{} wrote {} line{} in {:.0f} s where {:.1f} were to be expected: no alarm, but too silent to tell; a longer "
@@ -210,7 +216,10 @@ Verdict judge_fixed(const FixedJudgeSettings& settings, const std::vector<Canary
     verdict.text = fail_text(verdict, over, needed);
   } else if (reason != Trouble::none) {
     verdict.answer = Answer::inconclusive;
-    verdict.reason = kReasons[static_cast<std::size_t>(reason)];
+    const auto unknown = std::find_if(canaries.begin(), canaries.end(), [&](const CanaryEvidence& canary) {
+      return trouble_of(settings, canary) == Trouble::unknown;
+    });
+    verdict.reason = unknown == canaries.end() ? kReasons[static_cast<std::size_t>(reason)] : unknown->gap_reason;
     verdict.text = inconclusive_text(verdict, reason);
   } else {
     pass(verdict, canaries);

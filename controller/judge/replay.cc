@@ -17,10 +17,10 @@ namespace {
 
 constexpr std::int64_t kFixedBaseline = 3'600;
 
-void add_to(Tally& tally, const Counts& counts) {
+void add_to(Tally& tally, const Counts& counts, std::int64_t step) {
   tally.errors += counts.errors;
   tally.lines += counts.lines;
-  ++tally.seconds;
+  tally.seconds += static_cast<std::uint64_t>(step);
 }
 
 Verdict rules_differ(const TraceWindow& window) {
@@ -85,24 +85,26 @@ void replay_sequential(const Trace& trace, Replay& to, bool explain) {
 }
 
 CanaryEvidence evidence_of(const Trace& trace, const TraceWindow& window, std::size_t host, std::int64_t wait) {
-  CanaryEvidence evidence{.host = window.baseline.hosts[host].host};
+  CanaryEvidence evidence{.host = window.baseline.hosts[host].host, .lines_known = trace.lines_known};
   for (const Counts& counts : window.baseline.hosts[host].seconds) {
-    if (counts.seen) add_to(evidence.before, counts);
+    if (counts.seen) add_to(evidence.before, counts, trace.step);
   }
   std::uint64_t silence = 0;
-  for (std::int64_t second = window.deploy; second < window.deploy + wait; ++second) {
+  for (std::int64_t second = window.deploy; second < window.deploy + wait; second += trace.step) {
     const Counts counts = counts_at(trace, window, second)[host];
-    silence = counts.seen ? 0 : silence + 1;
+    silence = counts.seen ? 0 : silence + static_cast<std::uint64_t>(trace.step);
     evidence.longest_silence_s = std::max(evidence.longest_silence_s, silence);
-    if (counts.seen) add_to(evidence.after, counts);
+    if (counts.seen) add_to(evidence.after, counts, trace.step);
   }
   return evidence;
 }
 
 void replay_fixed(const Trace& trace, Replay& to) {
-  SequentialSettings hour;
-  hour.baseline = std::chrono::seconds{kFixedBaseline};
-  const TraceWindow window = window_at(trace, *trace.deploy, hour);
+  SequentialSettings before;
+  // A trace that names its judge begins where that one began.
+  const std::int64_t all = std::max<std::int64_t>(1, *trace.deploy - trace.first);
+  before.baseline = std::chrono::seconds{trace.judge.empty() ? kFixedBaseline : all};
+  const TraceWindow window = window_at(trace, *trace.deploy, before);
   const std::int64_t wait = std::chrono::ceil<std::chrono::seconds>(to.settings.fixed.wait).count();
   std::vector<CanaryEvidence> canaries;
   for (std::size_t h = 0; h < window.hosts.size(); ++h) {
@@ -117,6 +119,12 @@ Result<Replay> replay(const Trace& trace, const JudgeSettings& settings, bool ex
   if (!trace.deploy)
     return failure(ErrorKind::invalid, "the trace has no line #deploy=SECOND: there is nothing to judge");
   if (trace.hosts.empty()) return failure(ErrorKind::invalid, "the trace has no row: there is nothing to judge");
+  if (settings.kind == JudgeKind::sequential && trace.step > 1) {
+    return failure(ErrorKind::invalid,
+                   fmt::format("the trace is in steps of {} s and the sequential judge looks at single seconds: use "
+                               "--judge fixed",
+                               trace.step));
+  }
   Replay result{.settings = settings, .verdict = {}, .hosts = {}, .seconds = {}};
   if (settings.kind == JudgeKind::fixed) {
     replay_fixed(trace, result);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <optional>
@@ -15,7 +16,7 @@ namespace serin::judge {
 namespace {
 
 using Sequential = SequentialSettings;
-using Fixed = controller::FixedJudgeSettings;
+using Fixed = FixedJudgeSettings;
 using SequentialMember = std::variant<std::chrono::seconds Sequential::*, double Sequential::*>;
 using FixedMember = std::variant<Duration Fixed::*, double Fixed::*, std::uint32_t Fixed::*>;
 
@@ -139,16 +140,20 @@ Result<void> set(Settings& settings, const Keys& keys, std::string_view name, st
 
 }  // namespace
 
-std::vector<std::string> changed_settings(const SequentialSettings& settings) {
-  const SequentialSettings usual;
+namespace {
+
+template <class Settings, class Keys>
+std::vector<std::string> changed(const Settings& settings, const Keys& keys,
+                                 std::initializer_list<std::string_view> without) {
+  const Settings usual;
   std::vector<std::string> changed;
-  for (const auto& key : kSequential) {
-    if (key.name == "horizon" || key.name == "settle") continue;
+  for (const auto& key : keys) {
+    if (std::find(without.begin(), without.end(), key.name) != without.end()) continue;
     std::visit(
         [&](auto member) {
           if (settings.*member == usual.*member) return;
           if constexpr (kIsDuration<std::remove_cvref_t<decltype(settings.*member)>>) {
-            changed.push_back(fmt::format("{}={}", key.name, (settings.*member).count()));
+            changed.push_back(fmt::format("{}={}", key.name, std::chrono::duration<double>(settings.*member).count()));
           } else {
             changed.push_back(fmt::format("{}={}", key.name, settings.*member));
           }
@@ -156,6 +161,16 @@ std::vector<std::string> changed_settings(const SequentialSettings& settings) {
         key.member);
   }
   return changed;
+}
+
+}  // namespace
+
+std::vector<std::string> changed_settings(const SequentialSettings& settings) {
+  return changed(settings, kSequential, {"horizon", "settle"});
+}
+
+std::vector<std::string> changed_settings(const FixedJudgeSettings& settings) {
+  return changed(settings, kFixed, {"wait"});
 }
 
 std::vector<std::string> setting_names(JudgeKind kind) {

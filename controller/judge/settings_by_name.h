@@ -4,19 +4,17 @@
 #include <string_view>
 #include <vector>
 
-#include "controller/controller_config.h"
+#include "controller/judge/fixed_settings.h"
 #include "controller/judge/sequential_settings.h"
 #include "protocol/error.h"
 
 namespace serin::judge {
 
-using controller::JudgeKind;
-
 /// Which judge, and both judges' numbers.
 struct JudgeSettings {
   JudgeKind kind = JudgeKind::sequential;
   SequentialSettings sequential;
-  controller::FixedJudgeSettings fixed;
+  FixedJudgeSettings fixed;
   friend bool operator==(const JudgeSettings&, const JudgeSettings&) = default;
 };
 
@@ -25,8 +23,9 @@ struct JudgeSettings {
 Result<void> set_by_name(JudgeSettings& settings, std::string_view assignment);
 
 /// What of these is not as by default, as set_by_name() takes it; without `horizon` and `settle`, which each deployment
-/// has of its own.
+/// has of its own; likewise without `wait`.
 std::vector<std::string> changed_settings(const SequentialSettings& settings);
+std::vector<std::string> changed_settings(const FixedJudgeSettings& settings);
 
 /// The keys that set_by_name() knows for this judge.
 std::vector<std::string> setting_names(JudgeKind kind);

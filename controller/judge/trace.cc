@@ -23,6 +23,8 @@ void add_signatures(const Trace& trace, std::size_t host, std::int64_t second, s
 std::string trace_csv(const Trace& trace) {
   std::string csv;
   if (trace.deploy) csv += fmt::format("#deploy={}\n", *trace.deploy);
+  if (!trace.judge.empty()) csv += fmt::format("#judge={}\n", trace.judge);
+  if (trace.step != 1) csv += fmt::format("#step={}\n", trace.step);
   for (const std::string& assignment : trace.settings) csv += fmt::format("#set={}\n", assignment);
   for (const std::string& id : trace.known) csv += fmt::format("#known={}\n", id);
   for (const TraceHost& host : trace.hosts) {

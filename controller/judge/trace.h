@@ -33,7 +33,9 @@ struct TraceHost {
 ///   #deploy=300                                     the second in which the last canary had loaded; absent: no deploy
 ///   #loaded=web-1,299                               optional, one for each host
 ///   #rules=web-1,9f0c                               optional, one for each host
-///   #set=settle=5                                   optional: a number of the sequential judge, as `--set` takes it
+///   #judge=fixed                                    optional: whose numbers #set has; it holds then just what was
+///   judged #step=10                                        optional: each row is of so many seconds, from its second
+///   on #set=settle=5                                   optional: a number of the judge, as `--set` takes it
 ///   #known=9f0c                                     optional: a signature that was logged before the trace begins
 ///   second,host,role,errors,lines                   the header; optional columns: requests, signatures
 ///   0,web-1,canary,3,120                            one row for each host and second, in any order
@@ -45,9 +47,11 @@ struct TraceHost {
 struct Trace {
   std::optional<std::int64_t> deploy;
   std::int64_t first = 0;  ///< second of each host's first element
+  std::string judge;       ///< "fixed" or "sequential"; empty: not said, and `settings` are the sequential one's
+  std::int64_t step = 1;   ///< seconds that each seen element of a host stands for; those behind it are not seen
   bool lines_known = true;
   bool requests_known = false;
-  std::vector<std::string> settings;       ///< "key=value" of the sequential judge; not checked here
+  std::vector<std::string> settings;       ///< "key=value" of the judge; not checked here
   std::vector<std::string> known;          ///< signatures that are not new, beside those before the deploy
   std::vector<TraceHost> hosts;            ///< in the order in which they first appear
   std::vector<SignatureCount> signatures;  ///< by second, host, id

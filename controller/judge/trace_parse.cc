@@ -109,6 +109,20 @@ Result<void> Reader::read_comment(const Field& line) {
     trace_.deploy = *second;
     return {};
   }
+  if (line.text.starts_with("#judge=")) {
+    const Field judge = value("#judge=");
+    if (judge.text != "fixed" && judge.text != "sequential") {
+      return std::unexpected(mistake(judge, quoted(judge.text) + " is no judge: write sequential or fixed"));
+    }
+    trace_.judge = judge.text;
+    return {};
+  }
+  if (line.text.starts_with("#step=")) {
+    const auto step = whole<std::int64_t>(value("#step="), 1, 3'600, "step");
+    if (!step) return std::unexpected(step.error());
+    trace_.step = *step;
+    return {};
+  }
   if (line.text.starts_with("#set=")) {
     if (trace_.settings.size() == kSettingsMax) return std::unexpected(mistake(line, "too many #set="));
     trace_.settings.emplace_back(value("#set=").text.substr(0, kSettingBytesMax));

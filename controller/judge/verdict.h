@@ -69,6 +69,16 @@ struct SequentialNumbers {
   friend bool operator==(const SequentialNumbers&, const SequentialNumbers&) = default;
 };
 
+/// What the judge of one source of several said.
+struct SourceFinding {
+  std::string source;  ///< "agents", "logstash", ...
+  bool required = true;
+  Answer answer = Answer::undecided;
+  std::string judge, reason, text;
+  double seconds = 0;
+  friend bool operator==(const SourceFinding&, const SourceFinding&) = default;
+};
+
 /// An answer with its reason and numbers. Pure value; what is stored, shown and announced.
 struct Verdict {
   Answer answer = Answer::undecided;
@@ -79,6 +89,7 @@ struct Verdict {
   double seconds = 0;  ///< after the last canary loaded
   std::vector<HostFinding> hosts;
   std::optional<SequentialNumbers> numbers = std::nullopt;  ///< of the sequential judge
+  std::vector<SourceFinding> sources = {};                  ///< where there are several; the one that decided first
   friend bool operator==(const Verdict&, const Verdict&) = default;
 };
 

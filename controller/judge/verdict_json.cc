@@ -60,6 +60,16 @@ nlohmann::json verdict_json(const Verdict& verdict) {
   }
   Json json{{"answer", name_of(verdict.answer)}, {"judge", verdict.judge},     {"reason", verdict.reason},
             {"text", printable(verdict.text)},   {"seconds", verdict.seconds}, {"hosts", hosts}};
+  json["sources"] = Json::array();
+  for (const SourceFinding& source : verdict.sources) {
+    json["sources"].push_back({{"source", source.source},
+                               {"required", source.required},
+                               {"answer", name_of(source.answer)},
+                               {"judge", source.judge},
+                               {"reason", source.reason},
+                               {"text", printable(source.text)},
+                               {"seconds", source.seconds}});
+  }
   json["numbers"] = verdict.numbers ? numbers_json(*verdict.numbers, shown) : Json(nullptr);
   return json;
 }

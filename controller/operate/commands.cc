@@ -8,6 +8,7 @@
 #include "controller/operate/answers.h"
 #include "controller/operate/collect_commands.h"
 #include "controller/operate/errors.h"
+#include "controller/operate/evidence_commands.h"
 #include "controller/operate/host_commands.h"
 #include "controller/operate/release_commands.h"
 #include "controller/operate/render.h"
@@ -177,6 +178,8 @@ void take_application_request(ControllerState& state, const Client& client, cons
     tell(turn, client, render_status(state, *application, now));
   } else if (request.verb == "errors") {
     tell(turn, client, render_errors(state, *application, request, now));
+  } else if (request.verb == "evidence test") {
+    take_evidence_test(state, client, *application, now, turn);
   } else if (request.verb == "tune") {
     auto judge = state.settings.applications.at(*application).sequential;
     judge.settle = rollout::settle_of(state, *application);
@@ -237,7 +240,15 @@ void take_show(const ControllerState& state, const Client& client, const Operato
     tell(turn, client, error_event(what, kUsage));
     return;
   }
-  turn.effect(controller::ReadDeployment{client, *asked, request.trace});
+  const auto source = evidence::source_of_name(request.name.empty() ? "agents" : request.name);
+  if (!source) {
+    tell(turn, client,
+         error_event(fmt::format("'{}' is no source of evidence: there are agents, logstash and prometheus",
+                                 printable(request.name, 40)),
+                     kUsage));
+    return;
+  }
+  turn.effect(controller::ReadDeployment{client, *asked, request.trace, *source});
 }
 
 controller::StoreAction action_of(const Caller& caller, const OperatorRequest& request, Now now) {
@@ -257,7 +268,8 @@ controller::StoreAction action_of(const Caller& caller, const OperatorRequest& r
 }
 
 bool changes_something(const OperatorRequest& request) {
-  static const std::set<std::string> kReading{"status", "attach", "errors", "history", "show", "tune", "hosts list"};
+  static const std::set<std::string> kReading{"status", "attach", "errors",     "history",
+                                              "show",   "tune",   "hosts list", "evidence test"};
   const bool only_looks = request.dry_run || (request.verb == "verify" && !request.repair);
   return !kReading.contains(request.verb) && !only_looks;
 }
@@ -274,9 +286,10 @@ void take_request(ControllerState& state, const Client& client, const Caller& ca
              kRefused));
     return;
   }
-  static const std::set<std::string> kVerbs{
-      "status",       "attach",       "errors", "history",  "show",  "tune",     "hosts list", "hosts accept",
-      "hosts import", "hosts revoke", "deploy", "rollback", "abort", "continue", "verify",     "gc"};
+  static const std::set<std::string> kVerbs{"status", "attach",       "errors",       "history",      "show",
+                                            "tune",   "hosts list",   "hosts accept", "hosts import", "hosts revoke",
+                                            "deploy", "rollback",     "abort",        "continue",     "verify",
+                                            "gc",     "evidence test"};
   if (!kVerbs.contains(request.verb)) {
     tell(turn, client, error_event(fmt::format("unknown command '{}'", printable(request.verb, 40)), kUsage));
     return;
@@ -304,6 +317,7 @@ void drop_client(ControllerState& state, const std::string& connection) {
   }
   // Hosts end what they have begun; nobody is told.
   std::erase_if(state.verifying, [&](const auto& each) { return each.second.client.connection == connection; });
+  std::erase_if(state.evidence_tests, [&](const auto& test) { return test.first.connection == connection; });
 }
 
 }  // namespace serin::operate

@@ -9,6 +9,7 @@
 
 #include "controller/judge/verdict_json.h"
 #include "controller/operate/answers.h"
+#include "controller/operate/countdown.h"
 #include "controller/operate/table.h"
 #include "controller/rollout/cohort.h"
 #include "protocol/limits.h"
@@ -175,14 +176,6 @@ Json rollout_json(const rollout::Rollout& rollout) {
             {"absent", counts.absent}};
   json["verdict"] = rollout.verdict ? judge::verdict_json(*rollout.verdict) : Json(nullptr);
   return json;
-}
-
-std::string countdown_text(const rollout::Rollout& rollout, Now now) {
-  if (rollout.phase != rollout::Phase::soaking || !rollout.soak_from) return {};
-  const auto left = std::chrono::ceil<std::chrono::seconds>(rollout.wait - (now.steady - *rollout.soak_from));
-  if (left <= 0s) return ", waiting for the last reports";
-  const bool ends_early = rollout.judge == controller::JudgeKind::sequential;
-  return fmt::format(", verdict {} {} s", ends_early ? "within" : "in", left.count());
 }
 
 std::string progress_text(const rollout::Rollout& rollout, Now now) {

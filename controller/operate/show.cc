@@ -26,10 +26,20 @@ std::string headline(const rollout::Rollout& rollout) {
       ended ? printable(summary(rollout), 2'000) : fmt::format("it is {}", words_of(name_of(rollout.phase))));
 }
 
+std::string sources_text(const judge::Verdict& verdict) {
+  std::string text;
+  for (const judge::SourceFinding& source : verdict.sources) {
+    text += fmt::format("  {}{}: {} ({}) of the {} judge: {}\n", source.source, source.required ? "" : " (advisory)",
+                        name_of(source.answer), source.reason, source.judge, printable(source.text, 2'000));
+  }
+  return text;
+}
+
 std::string evidence_text(const judge::Verdict& verdict) {
   std::string text = fmt::format("verdict {} ({}) of the {} judge, {:.0f} s after the last canary loaded: {}\n",
                                  name_of(verdict.answer), verdict.reason, verdict.judge, verdict.seconds,
                                  printable(verdict.text, 2'000));
+  text += sources_text(verdict);
   if (!verdict.numbers) return text;
   const judge::SequentialNumbers& n = *verdict.numbers;
   text += fmt::format("  canaries {:.3f} errors/s/host, the rest {:.3f}: {:.2f} times (95 % {:.2f} to {:.2f})\n",
@@ -69,6 +79,11 @@ OperatorEvent render_show(const evidence::StoredTrace& stored, Now now) {
   text += "\n" + host_table(rollout);
   if (!stored.samples.empty() && !stored.before.empty()) {
     text += fmt::format("\njudge it again: serin show {} --trace >t.csv; serin judge t.csv --explain\n", rollout.id);
+  }
+  for (const evidence::DeploymentSource& source : rollout.sources) {
+    if (source.source == evidence::SourceKind::agents || stored.remote.empty()) continue;
+    text += fmt::format("what {0} said: serin show {1} --trace --source {0} >t.csv; serin judge t.csv\n",
+                        name_of(source.source), rollout.id);
   }
   Json json = Json::parse(render_progress(rollout, now).json);
   json["event"] = "show";
@@ -112,14 +127,18 @@ OperatorEvent render_tune(const ApplicationName& application, const judge::TuneR
   return {.final = true, .exit_code = 0, .kind = "tune", .text = judge::tune_text(report), .json = json.dump()};
 }
 
-std::vector<OperatorEvent> render_trace(const evidence::StoredTrace& stored) {
-  const auto trace = evidence::deployment_trace(stored);
+std::vector<OperatorEvent> render_trace(const evidence::StoredTrace& stored, evidence::SourceKind source) {
+  const bool agents = source == evidence::SourceKind::agents;
+  const auto trace = agents ? evidence::deployment_trace(stored) : evidence::remote_trace(stored, source);
   if (!trace) return {error_event(trace.error().text, exit_code_of(trace.error()))};
   const rollout::Rollout& rollout = stored.rollout;
+  const std::string numbers =
+      agents ? fmt::format("judge {}, horizon {} s, settle {} s",
+                           rollout.judge == controller::JudgeKind::sequential ? "sequential" : "fixed",
+                           std::chrono::ceil<std::chrono::seconds>(rollout.wait).count(), rollout.settle.count())
+             : fmt::format("source {}, judge {}", name_of(source), trace->judge);
   const std::string csv =
-      fmt::format("# deployment {} of {}, r{}; judge {}, horizon {} s, settle {} s\n", rollout.id, rollout.application,
-                  rollout.release, rollout.judge == controller::JudgeKind::sequential ? "sequential" : "fixed",
-                  std::chrono::ceil<std::chrono::seconds>(rollout.wait).count(), rollout.settle.count()) +
+      fmt::format("# deployment {} of {}, r{}; {}\n", rollout.id, rollout.application, rollout.release, numbers) +
       judge::trace_csv(*trace);
   std::vector<OperatorEvent> events;
   for (std::size_t at = 0; at < csv.size();) {

@@ -18,6 +18,7 @@ OperatorEvent render_tune(const ApplicationName& application, const judge::TuneR
 /// Its trace as CSV (judge/trace.h) in "trace" events of at most kTraceChunkBytes, the last one final; an error when
 /// nothing was counted. The comments in front name the deployment and what its judge was set to.
 inline constexpr std::size_t kTraceChunkBytes = 1U << 20;
-std::vector<OperatorEvent> render_trace(const evidence::StoredTrace& stored);
+std::vector<OperatorEvent> render_trace(const evidence::StoredTrace& stored,
+                                        evidence::SourceKind source = evidence::SourceKind::agents);
 
 }  // namespace serin::operate

@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "controller/evidence/agent_evidence.h"
+#include "controller/evidence/agent_source.h"
 #include "controller/rollout/deployments.h"
-#include "controller/rollout/trial.h"
 
 namespace serin::rollout {
 
@@ -16,7 +16,7 @@ using controller::ControllerState;
 using controller::Turn;
 
 bool goes_to(const ReleaseWatch& watch, std::int64_t second, Now now) {
-  return start_of(second + 1) + Trial::kLate <= now.steady && start_of(second) < watch.until;
+  return start_of(second + 1) + evidence::AgentSource::kLate <= now.steady && start_of(second) < watch.until;
 }
 
 void take_back(ControllerState& state, const ApplicationName& application, ReleaseNumber former, Now now, Turn& turn) {

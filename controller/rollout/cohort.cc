@@ -170,7 +170,7 @@ Result<Plan> make_plan(const ApplicationSettings& settings, const std::vector<Ca
     take_stage(settings.proxies, {.name = "proxies", .judged = false}, rest, plan);
   }
   take_stage(everyone, {.name = "fleet", .judged = false}, rest, plan);
-  if (!request.force && settings.judge == controller::JudgeKind::sequential) hold_back(settings.hold_back, plan);
+  if (!request.force && is_compared(settings)) hold_back(settings.hold_back, plan);
   return plan;
 }
 

@@ -9,8 +9,8 @@
 #include "controller/operate/answers.h"
 #include "controller/operate/render.h"
 #include "controller/rollout/after_release.h"
-#include "controller/rollout/evidence_window.h"
 #include "controller/rollout/lessons.h"
+#include "controller/rollout/source_verdicts.h"
 #include "protocol/limits.h"
 #include "protocol/text.h"
 
@@ -63,12 +63,20 @@ Rollout new_rollout(ControllerState& state, const DeploymentRequest& request, Pl
   rollout.started_wall = now.wall;
   rollout.judge = settings.judge;
   rollout.wait = settings.judge == controller::JudgeKind::fixed ? settings.fixed.wait : settings.sequential.horizon;
-  if (request.wait_ms >= 0) rollout.wait = Duration{request.wait_ms};
+  const std::optional<Duration> asked = request.wait_ms >= 0 ? std::optional<Duration>{request.wait_ms} : std::nullopt;
+  rollout.wait = asked.value_or(rollout.wait);
+  rollout.sources = sources_of(settings, asked);
+  if (!asks_agents(rollout)) {
+    // Nothing of the agents is judged: what the first that decides waits for is what the rollout waits for.
+    const auto first = std::ranges::find_if(rollout.sources, &evidence::DeploymentSource::required);
+    rollout.judge = first->judge;
+    rollout.wait = first->wait;
+  }
   rollout.hold_back_until = settings.hold_back_until;
+  if (is_compared(settings)) rollout.settle = settle_of(state, request.application);
   if (rollout.judge == controller::JudgeKind::sequential) {
     // A settle that was learnt after the horizon was set must leave time for an answer.
     rollout.wait = std::max(rollout.wait, shortest_horizon(state, request.application));
-    rollout.settle = settle_of(state, request.application);
     rollout.judge_settings = judge::changed_settings(settings.sequential);
   }
   rollout.min_canaries = settings.min_canaries;
@@ -205,13 +213,6 @@ bool is_judged(const Rollout& rollout, Now now) {
          now.steady - *rollout.soak_from < limits::kLedgerFine - std::chrono::seconds{10};
 }
 
-/// The newest answer of the deployment's judge.
-judge::Verdict judged(ControllerState& state, ActiveDeployment& active, Now now) {
-  if (active.rollout.judge == controller::JudgeKind::fixed) return judge_now(state, active, now);
-  if (!active.trial) active.trial.emplace(state, active);
-  return active.trial->advance(state, active, now);
-}
-
 void ripen_trust(ControllerState& state, Now now, Turn& turn) {
   for (const auto& [application, settings] : state.settings.applications) {
     const KnownRelease* wanted = controller::wanted_release(state, application);
@@ -297,7 +298,7 @@ Result<void> begin_deployment(ControllerState& state, const DeploymentRequest& r
     return failure(ErrorKind::refused, fmt::format("--wait: {} is out of range; from {} to {}", duration_text(wait),
                                                    duration_text(limits::kWaitMin), duration_text(limits::kWaitMax)));
   }
-  if (request.wait_ms >= 0 && settings.judge == controller::JudgeKind::sequential && !request.force &&
+  if (request.wait_ms >= 0 && is_compared(settings) && !request.force &&
       wait < shortest_horizon(state, request.application)) {
     return failure(ErrorKind::refused,
                    fmt::format("--wait: in {} the sequential judge cannot pass a release; from {} on it "
@@ -319,6 +320,7 @@ Result<void> begin_deployment(ControllerState& state, const DeploymentRequest& r
   if (!active.rollout.first_release) active.before = evidence::seconds_before(state, active.rollout, now);
   state.watches.erase(request.application);
   turn.record(controller::StoreDeployment{active.rollout});
+  prepare_sources(state, active, turn);
   for (const PlanHost& host : active.rollout.hosts) {
     turn.record(controller::StorePlanHost{active.rollout.id, host, now.wall});
   }
@@ -361,6 +363,7 @@ void tick_deployments(ControllerState& state, Now now, Turn& turn) {
   for (const ApplicationName& application : applications) {
     move_rollout(state, application, TimePassed{}, now, turn);
     auto active = state.active.find(application);
+    if (active != state.active.end()) ask_sources(state, application, now, turn);
     if (active != state.active.end() && is_judged(active->second.rollout, now)) {
       judge::Verdict verdict = judged(state, active->second, now);
       if (verdict.answer != judge::Answer::undecided) {

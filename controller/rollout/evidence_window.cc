@@ -2,67 +2,69 @@
 
 #include <algorithm>
 
-#include "controller/judge/fixed_judge.h"
+#include "protocol/text.h"
 
 namespace serin::rollout {
 
 namespace {
 
-using controller::ActiveDeployment;
-using controller::ControllerState;
-
-/// The host reported the last second of the window, or will not.
-bool reported_until(const ControllerState& state, const HostName& host, const ApplicationName& application,
-                    std::int64_t from, std::int64_t until) {
-  return until <= from || state.ledger.longest_silence(host, application, until - 1, until) == 0;
-}
-
-judge::CanaryEvidence evidence_of(const ControllerState& state, const ActiveDeployment& active, const PlanHost& host,
-                                  std::int64_t from, std::int64_t until) {
-  const ApplicationName& application = active.rollout.application;
-  judge::CanaryEvidence evidence{.host = host.host};
-  if (const auto before = active.baselines.find(host.host); before != active.baselines.end()) {
-    evidence.before = before->second;
-  }
-  evidence.after = state.ledger.window(host.host, application, from, until);
-  evidence.longest_silence_s = state.ledger.longest_silence(host.host, application, from, until);
-  evidence.gap = state.ledger.gap(host.host, application, from, until);
-  if (const fleet::Host* known = state.roster.find(host.host); known != nullptr && evidence.gap.empty()) {
-    const auto status = known->applications.find(application);
-    if (status != known->applications.end()) evidence.gap = status->second.blind;
+judge::CanaryEvidence evidence_of(const evidence::Source& source, const Rollout& rollout, std::size_t host,
+                                  const Window& window) {
+  judge::CanaryEvidence evidence{.host = rollout.hosts[host].host,
+                                 .before = source.before(host),
+                                 .after = source.after(host, window.from, window.until),
+                                 .longest_silence_s = source.longest_silence(host, window.from, window.until),
+                                 .gap = {},
+                                 .lines_known = source.knows_lines()};
+  if (auto unknown = source.unknown(host, window.from, window.until)) {
+    evidence.gap = std::move(unknown->text);
+    evidence.gap_reason = std::move(unknown->reason);
   }
   return evidence;
 }
 
 }  // namespace
 
-judge::Verdict judge_now(const ControllerState& state, const ActiveDeployment& active, Now now) {
-  const Rollout& rollout = active.rollout;
-  auto settings = state.settings.applications.at(rollout.application).fixed;
-  settings.wait = rollout.wait;
-  const Duration elapsed = now.steady - *rollout.soak_from;
-  if (elapsed < settings.wait) return {};
+Window window_of_seconds(const Rollout& rollout, Duration wait) {
+  const SteadyTime ends = *rollout.soak_from + wait;
+  const std::int64_t until = second_of(ends) + 1;
+  return {.from = std::min(second_of(*rollout.soak_from) + 2, until - 1), .until = until, .ends = ends};
+}
 
-  // The second in which the last canary loaded is partly the old release's, and so may be the next: a host's seconds
-  // are aligned to within one. Its last second is the least that a window has.
-  const std::int64_t until = second_of(*rollout.soak_from + settings.wait) + 1;
-  const std::int64_t from = std::min(second_of(*rollout.soak_from) + 2, until - 1);
-  const auto& recovering_until = rollout.progress.recovering_until;
-  const bool recovering = recovering_until && now.steady < *recovering_until;
-  bool complete = true;
+Window window_of_steps(const Rollout& rollout, Duration wait, std::chrono::seconds step, std::chrono::seconds lead) {
+  const std::int64_t from = second_of(*rollout.soak_from) + 2 + lead.count();
+  const std::int64_t steps = std::max<std::int64_t>(1, (wait + step - Duration{1}) / step);
+  const std::int64_t until = from + steps * step.count();
+  return {.from = from, .until = until, .ends = start_of(until)};
+}
+
+judge::Verdict judge_window(const evidence::Source& source, const Rollout& rollout, judge::FixedJudgeSettings settings,
+                            const Window& window, Now now) {
+  if (now.steady < window.ends) return {};
+  bool heard = true;
   std::vector<judge::CanaryEvidence> canaries;
-  for (const PlanHost& host : rollout.hosts) {
+  for (std::size_t i = 0; i < rollout.hosts.size(); ++i) {
+    const PlanHost& host = rollout.hosts[i];
     if (!rollout.stages[host.stage].judged || host.step != HostStep::loaded) continue;
-    canaries.push_back(evidence_of(state, active, host, from, until));
-    if (reported_until(state, host.host, rollout.application, from, until)) continue;
-    complete = false;
-    // A host that is on its way back has the rest still with it: the few seconds that were stored are no rate.
-    if (recovering) canaries.back().after = {};
+    canaries.push_back(evidence_of(source, rollout, i, window));
+    heard = heard && source.heard(i, window.until - 1);
   }
-  if (!complete && elapsed < settings.wait + settings.silence_max + std::chrono::seconds{1}) {
-    return {};
+  if (!heard && now.steady < window.ends + source.patience()) return {};
+  settings.wait = window.ends - *rollout.soak_from;
+  judge::Verdict verdict =
+      judge::judge_fixed(settings, canaries, std::max(now.steady - *rollout.soak_from, settings.wait));
+  const auto trouble = source.unknown();
+  const bool of_all =
+      trouble && std::any_of(canaries.begin(), canaries.end(),
+                             [&](const judge::CanaryEvidence& canary) { return canary.gap == trouble->text; });
+  if (verdict.answer == judge::Answer::inconclusive && of_all) {
+    verdict.reason = trouble->reason;
+    verdict.text = "cannot tell: " + printable(trouble->text, 600);
   }
-  return judge::judge_fixed(settings, canaries, std::max(elapsed, settings.wait));
+  if (const std::string messages = source.top_messages(); !messages.empty() && verdict.answer == judge::Answer::fail) {
+    verdict.text += "; " + messages;
+  }
+  return verdict;
 }
 
 }  // namespace serin::rollout

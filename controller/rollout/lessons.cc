@@ -1,9 +1,9 @@
 #include "controller/rollout/lessons.h"
 
+#include "controller/evidence/agent_source.h"
 #include "controller/evidence/deployment_trace.h"
 #include "controller/judge/settle_estimate.h"
 #include "controller/rollout/cohort.h"
-#include "controller/rollout/trial.h"
 #include "protocol/limits.h"
 
 namespace serin::rollout {
@@ -80,7 +80,7 @@ void keep_ordinary_hours(ControllerState& state, Now now, Turn& turn) {
     if (ended != state.latest_ended.end() && now.steady - ended->second < kLength) continue;
     last->second = now.steady;
     controller::StoreOrdinary hour{.application = application, .at = now.wall, .canaries = {}, .hosts = {}};
-    const std::int64_t until = second_of(now.steady) - Trial::kLate.count();
+    const std::int64_t until = second_of(now.steady) - evidence::AgentSource::kLate.count();
     std::size_t others = 0;
     for (const auto& [name, host] : state.roster.hosts()) {
       if (!belongs(settings.hosts, name, host.record.labels) || !state.trusted_hosts.contains({name, application}))

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "protocol/clock.h"
@@ -17,6 +18,14 @@ inline constexpr std::size_t kHostSteps = 12;  ///< of HostStep
 /// a walk through the plan. Built by Started and Restored, never stored, no part of a rollout's value: any two are
 /// equal. "Index" is always one into Rollout::hosts.
 struct Progress {
+  /// A source that the verdict waits for.
+  struct Waits {
+    std::string source;
+    SteadyTime ends{};     ///< of its window, and what it is usually behind
+    SteadyTime at_most{};  ///< then it is judged with what is there
+    std::string why;       ///< "is 12 s behind"; empty: it is not late
+  };
+  std::vector<Waits> waits;                                       ///< of several sources or a server
   std::vector<std::size_t> by_name;                               ///< indexes, ascending by host name
   std::vector<std::vector<std::size_t>> of_stage;                 ///< indexes of each stage, in the plan's order
   std::vector<std::array<std::uint32_t, kHostSteps>> step_count;  ///< of each stage

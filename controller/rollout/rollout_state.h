@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "controller/controller_config.h"
+#include "controller/evidence/remote_evidence.h"
 #include "controller/judge/verdict.h"
 #include "controller/rollout/progress.h"
 #include "protocol/messages.h"
@@ -86,10 +87,11 @@ struct Rollout {
   SteadyTime started_at{};  ///< set by Started; 0: not known, and summary() leaves the length of time out
 
   // Settings as they were when it started
-  Duration wait{};                          ///< the judge's wait or horizon: until then there is an answer
-  Duration hold_back_until{};               ///< after soak_from
-  std::chrono::seconds settle{};            ///< of the sequential judge
-  std::vector<std::string> judge_settings;  ///< its other numbers that are not the usual ones: "key=value"
+  Duration wait{};                                  ///< the judge's wait or horizon: until then there is an answer
+  Duration hold_back_until{};                       ///< after soak_from
+  std::chrono::seconds settle{};                    ///< of the sequential judge
+  std::vector<std::string> judge_settings;          ///< its other numbers that are not the usual ones: "key=value"
+  std::vector<evidence::DeploymentSource> sources;  ///< of evidence; none: the agents alone, and the above is theirs
   std::uint32_t min_canaries = 0;
   HostShare max_in_flight;
   HostShare failure_limit;

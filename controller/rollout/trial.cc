@@ -41,47 +41,43 @@ bool still_on_former(HostStep step) {
   return false;
 }
 
-std::string blind_text(const ControllerState& state, const HostName& host, const ApplicationName& application) {
-  const fleet::Host* known = state.roster.find(host);
-  if (known == nullptr) return {};
-  const auto status = known->applications.find(application);
-  return status == known->applications.end() ? std::string{} : status->second.blind;
-}
-
 }  // namespace
 
 void Trial::set_aside(const HostName& host, judge::Role role, std::string why) {
   set_aside_.push_back({.host = host, .role = role, .why = std::move(why)});
 }
 
-Trial::Trial(const ControllerState& state, const ActiveDeployment& active) {
+Trial::Trial(const evidence::Source& source, const ControllerState& state, const ActiveDeployment& active,
+             const Terms& terms) {
   const Rollout& rollout = active.rollout;
   judge::JudgeSettings chosen;
-  for (const std::string& assignment : rollout.judge_settings) {
+  for (const std::string& assignment : terms.settings) {
     // An older version's key that is none any more: the usual number is what is left.
     [[maybe_unused]] const auto set = judge::set_by_name(chosen, assignment);
   }
   auto& settings = chosen.sequential;
-  horizon_ = std::chrono::ceil<std::chrono::seconds>(rollout.wait);
+  horizon_ = std::chrono::ceil<std::chrono::seconds>(terms.wait);
   settings.horizon = horizon_;
   settings.settle = rollout.settle;
   from_ = next_ = second_of(*rollout.soak_from);
 
   std::vector<std::string> hashes;
   std::vector<Member> candidates;
-  for (std::size_t i = 0; i < rollout.hosts.size() && i < active.before.size(); ++i) {
+  for (std::size_t i = 0; i < rollout.hosts.size(); ++i) {
     const PlanHost& host = rollout.hosts[i];
+    const fleet::HostSeconds& before = source.steps_before(i);
+    if (before.host.empty()) continue;  // it was not asked about
     const bool canary = rollout.stages[host.stage].judged;
     const judge::Role role = canary ? judge::Role::canary : judge::Role::control;
     if (canary && host.step != HostStep::loaded) {
       set_aside(host.host, role, "did not load the release");
       continue;
     }
-    if (!canary && !evidence::has_trusted(active.before[i])) {
+    if (!canary && !evidence::has_trusted(before)) {
       set_aside(host.host, role, "no trusted second before the deployment");
       continue;
     }
-    candidates.push_back({.index = i, .canary = canary, .rules_hash = active.before[i].rules_hash});
+    candidates.push_back({.index = i, .canary = canary, .rules_hash = before.rules_hash});
     hashes.push_back(candidates.back().rules_hash);
   }
   const std::string common = evidence::common_rules(hashes);
@@ -93,50 +89,31 @@ Trial::Trial(const ControllerState& state, const ActiveDeployment& active) {
       continue;
     }
     if (member.rules_hash != common) rules_differ_.push_back(host);
-    baseline.hosts.push_back(
-        evidence::baseline_of(active.before[member.index], member.canary ? judge::Role::canary : judge::Role::control));
+    const fleet::HostSeconds& before = source.steps_before(member.index);
+    baseline.hosts.push_back(evidence::baseline_of(before, member.canary ? judge::Role::canary : judge::Role::control));
+    baseline.requests_known = baseline.requests_known || evidence::has_requests(before);
+    hosts_.push_back(member.index);
     members_.push_back(std::move(member));
   }
-  baseline.requests_known = evidence::has_requests(active.before);
+  baseline.lines_known = source.knows_lines();
   judge_.emplace(settings, baseline);
   messages_.emplace(settings, judge_->weights(), state.messages.history(rollout.application, rollout.started_wall));
 }
 
-bool Trial::complete(const ControllerState& state, const ActiveDeployment& active, std::int64_t second, Now now) const {
-  const auto& recovering_until = active.rollout.progress.recovering_until;
-  const bool recovering = recovering_until && now.steady < *recovering_until;
-  // Whoever lives is back by then; the rest is not waited for.
-  const bool returning = recovering && now.steady < *recovering_until - kRecovery + kReturn;
-  if (!recovering && start_of(second + 1) + kLate <= now.steady) return true;
-  return std::all_of(members_.begin(), members_.end(), [&](const Member& member) {
-    const PlanHost& host = active.rollout.hosts[member.index];
-    if (state.ledger.at(host.host, active.rollout.application, second).reported) return true;
-    if (!host.connected) return !returning;
-    // After a restart hosts bring what they counted meanwhile, the oldest first: what is behind that is a hole.
-    return recovering && state.ledger.newest(host.host, active.rollout.application) > second + kLate.count();
-  });
-}
-
-std::vector<judge::Counts> Trial::counts_of(const ControllerState& state, const ActiveDeployment& active,
-                                            std::int64_t second) const {
+std::vector<judge::Counts> Trial::counts_of(const evidence::Source& source, std::int64_t second) const {
   std::vector<judge::Counts> counts;
   counts.reserve(members_.size());
-  for (const Member& member : members_) {
-    counts.push_back(evidence::counts_at(state, active.rollout.application, active.rollout.hosts[member.index].host,
-                                         member.rules_hash, second));
-  }
+  for (const Member& member : members_) counts.push_back(source.at(member.index, second));
   return counts;
 }
 
 /// Of canaries only where the second counts; what a control shows is known in any case.
-std::vector<judge::SignatureCount> Trial::messages_of(const ControllerState& state, const ActiveDeployment& active,
-                                                      std::int64_t second,
+std::vector<judge::SignatureCount> Trial::messages_of(const evidence::Source& source, std::int64_t second,
                                                       const std::vector<judge::Counts>& counts) const {
   std::vector<judge::SignatureCount> found;
   for (std::size_t i = 0; i < members_.size(); ++i) {
     if (members_[i].canary && !counts[i].seen) continue;
-    const HostName& host = active.rollout.hosts[members_[i].index].host;
-    for (const SignatureCount& counted : state.ledger.signatures(host, active.rollout.application, second)) {
+    for (const SignatureCount& counted : source.messages(members_[i].index, second)) {
       found.push_back({.second = second, .host = i, .id = fleet::id_text(counted.id), .count = counted.count});
     }
   }
@@ -184,9 +161,9 @@ void Trial::watch(const Rollout& rollout, std::int64_t second, const std::vector
   if (watch_->watching()) watch_->add_second(counts);
 }
 
-void Trial::feed(const ControllerState& state, const ActiveDeployment& active, std::int64_t second) {
-  const Rollout& rollout = active.rollout;
-  const auto counts = counts_of(state, active, second);
+void Trial::feed(const evidence::Source& source, const ControllerState& state, const Rollout& rollout,
+                 std::int64_t second) {
+  const auto counts = counts_of(source, second);
   // After a long while, what a verdict rested on is in the database alone: the verdict is what stands.
   const bool passed = rollout.verdict && rollout.verdict->answer == judge::Answer::pass &&
                       second - from_ >= static_cast<std::int64_t>(rollout.verdict->seconds);
@@ -195,7 +172,7 @@ void Trial::feed(const ControllerState& state, const ActiveDeployment& active, s
     watch(rollout, second, counts);
     return;
   }
-  messages_->add_second(counts, messages_of(state, active, second, counts));
+  messages_->add_second(counts, messages_of(source, second, counts));
   auto found = messages_->found();
   for (judge::NewSignature& message : found) {
     const auto id = fleet::id_of_text(message.id);
@@ -211,27 +188,32 @@ void Trial::feed(const ControllerState& state, const ActiveDeployment& active, s
   }
 }
 
-judge::Verdict Trial::with_gaps(judge::Verdict verdict, const ControllerState& state,
-                                const ActiveDeployment& active) const {
+judge::Verdict Trial::with_gaps(judge::Verdict verdict, const evidence::Source& source, const Rollout& rollout) const {
   if (verdict.answer != judge::Answer::inconclusive) return verdict;
-  const ApplicationName& application = active.rollout.application;
+  if (const auto trouble = source.unknown()) {
+    verdict.reason = trouble->reason;
+    verdict.text = "cannot tell: " + printable(trouble->text, 600);
+    return verdict;
+  }
   for (const Member& member : members_) {
     if (!member.canary) continue;
-    const HostName& host = active.rollout.hosts[member.index].host;
-    std::string why = state.ledger.gap(host, application, from_, next_);
-    if (why.empty()) why = blind_text(state, host, application);
-    if (why.empty()) continue;
-    verdict.reason = "gap";
-    verdict.text = fmt::format(
-        "cannot tell: {} did not see all of its log: {}; see to the log on the host, until then it "
-        "is blind",
-        host, printable(why, 200));
+    const auto why = source.unknown(member.index, from_, next_);
+    if (!why) continue;
+    verdict.reason = why->reason;
+    const HostName& host = rollout.hosts[member.index].host;
+    verdict.text = why->reason == "gap"
+                       ? fmt::format(
+                             "cannot tell: {} did not see all of its log: {}; see to the log on the host, until "
+                             "then it is blind",
+                             host, printable(why->text, 200))
+                       : fmt::format("cannot tell: {} {}", host, printable(why->text, 400));
     return verdict;
   }
   return verdict;
 }
 
-judge::Verdict Trial::advance(const ControllerState& state, const ActiveDeployment& active, Now now) {
+judge::Verdict Trial::advance(const evidence::Source& source, const ControllerState& state,
+                              const ActiveDeployment& active, Duration wait, Now now) {
   const Rollout& rollout = active.rollout;
   if (!rules_differ_.empty()) {
     judge::Verdict verdict = judge_->verdict();
@@ -243,18 +225,16 @@ judge::Verdict Trial::advance(const ControllerState& state, const ActiveDeployme
         names_text(rules_differ_), rollout.application);
     return verdict;
   }
-  if (const auto horizon = std::chrono::ceil<std::chrono::seconds>(rollout.wait); horizon > horizon_) {
+  if (const auto horizon = std::chrono::ceil<std::chrono::seconds>(wait); horizon > horizon_) {
     judge_->extend(horizon - horizon_);
     horizon_ = horizon;
   }
   // Older seconds have left the ledger: nobody knows them any more.
   next_ = std::max(next_, second_of(now.steady) - limits::kLedgerFine.count());
-  while (start_of(next_ + 1) <= now.steady && complete(state, active, next_, now)) {
-    feed(state, active, next_);
-    ++next_;
-  }
+  const std::int64_t until = evidence::watermark(source, hosts_, next_, second_of(now.steady));
+  for (; next_ < until; ++next_) feed(source, state, rollout, next_);
   const bool watch_fails = watch_ && watch_->verdict().answer == judge::Answer::fail;
-  judge::Verdict verdict = watch_fails ? watch_->verdict() : with_gaps(judge_->verdict(), state, active);
+  judge::Verdict verdict = watch_fails ? watch_->verdict() : with_gaps(judge_->verdict(), source, rollout);
   if (verdict.numbers) {
     verdict.numbers->set_aside.insert(verdict.numbers->set_aside.end(), set_aside_.begin(), set_aside_.end());
   }

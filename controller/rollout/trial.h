@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "controller/fleet/report_ledger.h"
+#include "controller/evidence/source.h"
 #include "controller/judge/cohort_watch.h"
 #include "controller/judge/sequential_judge.h"
 #include "controller/judge/signature_judge.h"
@@ -20,23 +20,26 @@ struct ActiveDeployment;
 namespace serin::rollout {
 
 /// The sequential judge at work on one deployment: who is on which side, which second is next, what it said. It begins
-/// when the canaries have loaded, looks at each second once that all its hosts have reported it (or kLate after it;
-/// after a restart, hosts are waited for), and after the verdict goes on with the later stages, batch by batch, against
-/// the hosts still on the old release. Made anew after a restart, it takes in the stored seconds and stands where it
-/// stood. Pure; O(hosts) memory and time a second.
+/// when the canaries have loaded, looks at each second once that it is complete for all its hosts, and after the
+/// verdict goes on with the later stages, batch by batch, against the hosts still on the old release. Its source has a
+/// step of one second. Made anew after a restart, it takes in the stored seconds and stands where it stood. Pure;
+/// O(hosts) memory and time a second.
 class Trial {
  public:
-  /// A report that comes later than this is not waited for.
-  static constexpr auto kLate = std::chrono::seconds{3};
-  /// So long after a restart hosts that are not back yet are waited for.
-  static constexpr auto kReturn = std::chrono::seconds{15};
+  /// Which numbers of the judge are not the usual ones ("key=value"), and until when it answers.
+  struct Terms {
+    std::vector<std::string> settings;
+    Duration wait{};
+  };
 
   /// `active.rollout` has soak_from; its loaded canaries are on one side, all others that ran a trusted release before
   /// it on the other.
-  Trial(const controller::ControllerState& state, const controller::ActiveDeployment& active);
+  Trial(const evidence::Source& source, const controller::ControllerState& state,
+        const controller::ActiveDeployment& active, const Terms& terms);
 
-  /// Takes in the seconds that are complete by now; the newest answer.
-  judge::Verdict advance(const controller::ControllerState& state, const controller::ActiveDeployment& active, Now now);
+  /// Takes in the seconds that are complete by now; the newest answer. `wait` may have grown.
+  judge::Verdict advance(const evidence::Source& source, const controller::ControllerState& state,
+                         const controller::ActiveDeployment& active, Duration wait, Now now);
 
   /// Hosts that are on neither side, and why; for the trace and the verdict.
   [[nodiscard]] const std::vector<judge::SetAside>& set_aside() const { return set_aside_; }
@@ -50,22 +53,18 @@ class Trial {
     bool in_cohort = false;  ///< it has loaded, and is watched since
   };
   void set_aside(const HostName& host, judge::Role role, std::string why);
-  [[nodiscard]] bool complete(const controller::ControllerState& state, const controller::ActiveDeployment& active,
-                              std::int64_t second, Now now) const;
-  [[nodiscard]] std::vector<judge::Counts> counts_of(const controller::ControllerState& state,
-                                                     const controller::ActiveDeployment& active,
-                                                     std::int64_t second) const;
-  void feed(const controller::ControllerState& state, const controller::ActiveDeployment& active, std::int64_t second);
+  [[nodiscard]] std::vector<judge::Counts> counts_of(const evidence::Source& source, std::int64_t second) const;
+  void feed(const evidence::Source& source, const controller::ControllerState& state, const Rollout& rollout,
+            std::int64_t second);
   void watch(const Rollout& rollout, std::int64_t second, const std::vector<judge::Counts>& counts);
-  [[nodiscard]] std::vector<judge::SignatureCount> messages_of(const controller::ControllerState& state,
-                                                               const controller::ActiveDeployment& active,
-                                                               std::int64_t second,
+  [[nodiscard]] std::vector<judge::SignatureCount> messages_of(const evidence::Source& source, std::int64_t second,
                                                                const std::vector<judge::Counts>& counts) const;
   void open_windows(const Rollout& rollout, std::int64_t second);
-  [[nodiscard]] judge::Verdict with_gaps(judge::Verdict verdict, const controller::ControllerState& state,
-                                         const controller::ActiveDeployment& active) const;
+  [[nodiscard]] judge::Verdict with_gaps(judge::Verdict verdict, const evidence::Source& source,
+                                         const Rollout& rollout) const;
 
-  std::vector<Member> members_;  ///< in the judge's order
+  std::vector<Member> members_;     ///< in the judge's order
+  std::vector<std::size_t> hosts_;  ///< their indices into Rollout::hosts
   std::vector<judge::SetAside> set_aside_;
   std::vector<HostName> rules_differ_;  ///< canaries that count by other rules than the others
   std::optional<judge::SequentialJudge> judge_;

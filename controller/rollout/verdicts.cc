@@ -61,7 +61,8 @@ std::vector<std::size_t> Move::canaries_quiet_for(Duration silence) const {
 bool Move::can_extend(const judge::Verdict& verdict) const {
   return r_.on_inconclusive == controller::OnInconclusive::extend && !r_.extended &&
          r_.judge == controller::JudgeKind::sequential && verdict.reason != "rules-differ" &&
-         verdict.reason != "no-baseline" && verdict.reason != "gap";
+         verdict.reason != "no-baseline" && verdict.reason != "gap" && verdict.reason != "no-match" &&
+         verdict.reason != "emptied" && verdict.reason != "clock";
 }
 
 void Move::judged_inconclusive(const judge::Verdict& verdict) {

@@ -224,6 +224,7 @@ TEST_F(StateDbTest, what_version_1_stored_is_read_and_goes_on) {
   rollout::Rollout ended = finished(7, Ending::released);
   commit(rows_of(ended));
   OtherProgram(file).run(
+      "DROP TABLE remote; "
       "DROP TABLE before; DROP TABLE ordinary; DROP TABLE burst; DROP TABLE message; DROP TABLE alarm; "
       "DROP TABLE host_release; ALTER TABLE release DROP COLUMN collected_wall_ms; "
       "ALTER TABLE sample DROP COLUMN requests; ALTER TABLE sample DROP COLUMN signatures; "
@@ -238,7 +239,7 @@ TEST_F(StateDbTest, what_version_1_stored_is_read_and_goes_on) {
   EXPECT_EQ(state->latest.at("shop").judge, JudgeKind::fixed);
   EXPECT_EQ(state->latest.at("shop").hosts, ended.hosts);
   EXPECT_EQ(state->bursts.at("shop").size(), 1U);
-  EXPECT_THAT(OtherProgram(file).run("PRAGMA user_version"), ElementsAre("4"));
+  EXPECT_THAT(OtherProgram(file).run("PRAGMA user_version"), ElementsAre("5"));
 }
 
 TEST_F(StateDbTest, what_version_2_stored_is_read_and_goes_on) {
@@ -247,6 +248,7 @@ TEST_F(StateDbTest, what_version_2_stored_is_read_and_goes_on) {
   commit(rows_of(running));
   commit({StoreSamples{7, {sample}}});
   OtherProgram(file).run(
+      "DROP TABLE remote; "
       "DROP TABLE host_release; ALTER TABLE release DROP COLUMN collected_wall_ms; "
       "DROP TABLE message; DROP TABLE alarm; ALTER TABLE sample DROP COLUMN requests; ALTER TABLE sample DROP COLUMN "
       "signatures; "
@@ -254,7 +256,7 @@ TEST_F(StateDbTest, what_version_2_stored_is_read_and_goes_on) {
   const StoredState state = loaded();
   EXPECT_THAT(state.samples.at(7), ElementsAre(sample));
   EXPECT_THAT(state.messages, ::testing::IsEmpty());
-  EXPECT_THAT(OtherProgram(file).run("PRAGMA user_version"), ElementsAre("4"));
+  EXPECT_THAT(OtherProgram(file).run("PRAGMA user_version"), ElementsAre("5"));
 }
 
 TEST_F(StateDbTest, an_alarm_stands_until_it_is_ended) {

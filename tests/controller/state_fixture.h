@@ -108,6 +108,20 @@ inline rollout::Rollout sample_rollout(DeploymentId id) {
   rollout.hold_back_until = Duration{20'001};
   rollout.settle = std::chrono::seconds{7};
   rollout.extend = Duration{60'001};
+  rollout.sources = {{.source = evidence::SourceKind::agents, .judge = JudgeKind::sequential},
+                     {.source = evidence::SourceKind::logstash,
+                      .required = false,
+                      .judge = JudgeKind::fixed,
+                      .judge_settings = {"threshold=5"},
+                      .wait = Duration{20'002},
+                      .step = std::chrono::seconds{10},
+                      .baseline = std::chrono::seconds{3'600},
+                      .lead = std::chrono::seconds{1},
+                      .delay = std::chrono::seconds{5},
+                      .delay_max = Duration{60'003},
+                      .knows_lines = false,
+                      .silence_is_usual = true,
+                      .errors_only = true}};
   rollout.extended = true;
   rollout.min_canaries = 3;
   rollout.max_in_flight = {.count = 7, .percent = 0};
@@ -144,7 +158,14 @@ inline rollout::Rollout sample_rollout(DeploymentId id) {
                                               .limit = 0.1,
                                               .over = true,
                                               .trouble = "trouble " + kOddBytes}},
-                                   .numbers = sample_numbers()};
+                                   .numbers = sample_numbers(),
+                                   .sources = {{.source = "logstash",
+                                                .required = false,
+                                                .answer = judge::Answer::fail,
+                                                .judge = "fixed",
+                                                .reason = "over",
+                                                .text = "text " + kOddBytes,
+                                                .seconds = 0.5}}};
   rollout.forced_on = true;
   rollout.reason = "reason " + kOddBytes;
   rollout.ending = rollout::Ending::aborted;

@@ -76,6 +76,10 @@ void MemoryStore::apply(const controller::StoreSamples& row) {
   for (const fleet::Sample& sample : row.samples) samples_[row.deployment][{sample.second, sample.host}] = sample;
 }
 
+void MemoryStore::apply(const controller::StoreRemote& row) {
+  remote_[row.deployment][{row.source, row.host.before.host}] = row;
+}
+
 void MemoryStore::apply(const controller::StoreAlarm& row) {
   alarms_.erase(row.application);
   if (!row.alarm.text.empty()) alarms_[row.application] = row.alarm;
@@ -112,6 +116,9 @@ controller::StoredState MemoryStore::load() const {
     state.running.push_back(rollout);
     if (const auto found = baselines_.find(id); found != baselines_.end()) state.baselines[id] = found->second;
     if (const auto found = before_.find(id); found != before_.end()) state.before[id] = found->second;
+    if (const auto found = remote_.find(id); found != remote_.end()) {
+      for (const auto& [key, row] : found->second) state.remote[id].push_back(row);
+    }
     if (const auto found = samples_.find(id); found != samples_.end()) {
       for (const auto& [key, sample] : found->second) state.samples[id].push_back(sample);
     }

@@ -39,6 +39,7 @@ class MemoryStore {
   void apply(const controller::StoreBurst& row);
   static void apply(const controller::StoreOrdinary& row);
   void apply(const controller::StoreSamples& row);
+  void apply(const controller::StoreRemote& row);
   void apply(const controller::StoreMessage& row);
   void apply(const controller::StoreCollected& row);
   void apply(const controller::StoreHostReleases& row);
@@ -56,6 +57,7 @@ class MemoryStore {
   std::map<std::pair<HostName, ApplicationName>, controller::HostReleases> host_releases_;
   std::map<ApplicationName, rollout::Alarm> alarms_;
   std::map<DeploymentId, std::map<std::pair<std::int64_t, HostName>, fleet::Sample>> samples_;
+  std::map<DeploymentId, std::map<std::pair<evidence::SourceKind, HostName>, controller::StoreRemote>> remote_;
 };
 
 }  // namespace serin::simulation

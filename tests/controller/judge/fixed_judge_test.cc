@@ -8,7 +8,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const controller::FixedJudgeSettings kSettings;  // wait 20 s, 10 times, floor 0.1/s, 60 s of baseline, 3 s of silence
+const FixedJudgeSettings kSettings;  // wait 20 s, 10 times, floor 0.1/s, 60 s of baseline, 3 s of silence
 
 /// 20 s with this many errors, after an hour with 0.2 errors and 10 lines a second: its limit is 40 errors.
 CanaryEvidence canary(std::uint64_t errors, std::size_t number = 1) {
@@ -17,7 +17,7 @@ CanaryEvidence canary(std::uint64_t errors, std::size_t number = 1) {
           .after = {.errors = errors, .lines = 200 + errors, .seconds = 20}};
 }
 
-Verdict judge(const std::vector<CanaryEvidence>& canaries, const controller::FixedJudgeSettings& settings = kSettings) {
+Verdict judge(const std::vector<CanaryEvidence>& canaries, const FixedJudgeSettings& settings = kSettings) {
   return judge_fixed(settings, canaries, 20s);
 }
 
@@ -223,6 +223,29 @@ TEST(FixedJudge, a_pass_has_its_numbers_and_names_who_is_over_alone) {
   EXPECT_EQ(one_over.answer, Answer::pass);
   EXPECT_TRUE(one_over.text.ends_with("; over its limit, too few to fail: web-01 4.10/s (limit 2.00/s)"))
       << one_over.text;
+}
+
+TEST(FixedJudge, a_source_that_cannot_tell_is_inconclusive_with_its_own_reason_and_never_hides_a_fail) {
+  CanaryEvidence behind = canary(0, 2);
+  behind.after = {};
+  behind.gap = "has its newest document 70 s before the question";
+  behind.gap_reason = "behind";
+  const Verdict unknown = judge({canary(4), behind});
+  EXPECT_EQ(unknown.answer, Answer::inconclusive);
+  EXPECT_EQ(unknown.reason, "behind");
+  EXPECT_EQ(unknown.text,
+            "cannot tell for 1 of 2 canaries: web-02 has its newest document 70 s before the question; `serin evidence "
+            "test` asks the source now");
+  EXPECT_EQ(judge({canary(41), behind}).answer, Answer::fail);
+}
+
+TEST(FixedJudge, without_lines_their_absence_says_nothing) {
+  CanaryEvidence evidence{.host = "web-01",
+                          .before = {.errors = 0, .lines = 0, .seconds = 3'600},
+                          .after = {.errors = 0, .lines = 0, .seconds = 20}};
+  EXPECT_EQ(judge({evidence}).reason, "quiet");
+  evidence.lines_known = false;
+  EXPECT_EQ(judge({evidence}).reason, "as-before");
 }
 
 TEST(FixedJudge, rates_are_of_reported_seconds_only) {

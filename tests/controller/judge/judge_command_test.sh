@@ -61,6 +61,14 @@ says '"seconds":5.0'
 expect 0 "FAIL 9" "$serin" judge "$folder/own.csv"
 expect 0 "FAIL 5" "$serin" judge "$folder/own.csv" --set settle=3 --set fail_odds=30
 expect 0 "PASS 20" "$serin" judge "$folder/own.csv" --judge fixed
+# Or names the judge itself, as what a server said does.
+{ echo '#judge=fixed' && echo '#set=threshold=20' && cat "$folder/bad.csv"; } >"$folder/fixed.csv"
+expect 0 "PASS 20" "$serin" judge "$folder/fixed.csv"
+expect 0 "FAIL 20" "$serin" judge "$folder/fixed.csv" --set threshold=5
+expect 0 "FAIL 5" "$serin" judge "$folder/fixed.csv" --judge sequential
+{ echo '#judge=fixed' && echo '#step=10' && cat "$folder/bad.csv"; } >"$folder/steps.csv"
+expect 1 "$("$serin" judge "$folder/steps.csv" --judge sequential 2>&1)" "$serin" judge "$folder/steps.csv" --judge sequential
+says "the trace is in steps of 10 s"
 { echo '#set=colour=7' && cat "$folder/bad.csv"; } >"$folder/odd.csv"
 expect 1 "$("$serin" judge "$folder/odd.csv" 2>&1)" "$serin" judge "$folder/odd.csv"
 says "#set: 'colour' is no setting of this judge"

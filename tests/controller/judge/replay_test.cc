@@ -50,6 +50,24 @@ TEST(Replay, judges_by_the_fixed_rule_when_asked) {
   EXPECT_EQ(line_of(deploy_with(times(4)), fixed), "FAIL 12");
 }
 
+TEST(Replay, of_steps_counts_each_as_its_seconds_and_all_that_is_before_the_deploy) {
+  Trace trace{.deploy = 4'010, .judge = "fixed", .step = 10};
+  trace.hosts = {{.host = "web-1", .role = Role::canary}};
+  trace.hosts[0].seconds.resize(4'030);
+  for (std::size_t second = 0; second < 4'000; second += 10) {
+    trace.hosts[0].seconds[second] = {.seen = true, .errors = 2, .lines = 100};  // 0.2 a second: its limit is 2
+  }
+  trace.hosts[0].seconds[4'010] = trace.hosts[0].seconds[4'020] = {.seen = true, .errors = 20, .lines = 100};
+  const JudgeSettings fixed{.kind = JudgeKind::fixed};
+  EXPECT_EQ(line_of(trace, fixed), "PASS 20");
+  trace.hosts[0].seconds[4'020].errors = 21;
+  EXPECT_EQ(line_of(trace, fixed), "FAIL 20");
+  trace.hosts[0].seconds[4'020] = {};
+  EXPECT_EQ(line_of(trace, fixed), "INCONCLUSIVE 20 no-report");
+  EXPECT_EQ(line_of(trace),
+            "the trace is in steps of 10 s and the sequential judge looks at single seconds: use --judge fixed");
+}
+
 TEST(Replay, takes_other_settings) {
   JudgeSettings settings;
   ASSERT_TRUE(set_by_name(settings, "settle=8"));

@@ -93,6 +93,8 @@ TEST(Trace, refuses_what_is_malformed_with_line_and_column) {
       {header + "0,a,canary,1,2\n0,b,control,1,2\n0,a,canary,1,2\n",
        "line 4, column 1: second 0 of a stands here a second time"},
       {"#deploy=1\n#deploy=1\n" + header, "line 2, column 1: #deploy stands here a second time"},
+      {"#judge=fair\n" + header, "line 1, column 8: 'fair' is no judge: write sequential or fixed"},
+      {"#step=0\n" + header, "line 1, column 7: '0' is no step: write a whole number from 1 to 3600"},
       {"#deploy=soon\n" + header,
        "line 1, column 9: 'soon' is no second: write a whole number from -1000000000000000 to 1000000000000000"},
       {"#loaded=web-1\n" + header, "line 1, column 1: write #loaded=HOST,SECOND"},
@@ -160,6 +162,17 @@ TEST(Trace, no_damage_of_a_good_one_does_harm) {
       EXPECT_EQ(trace ? "line " : trace.error().text.substr(0, 5), "line ");
     }
   }
+}
+
+TEST(Trace, names_its_judge_and_its_step) {
+  const std::string csv =
+      "#deploy=20\n#judge=fixed\n#step=10\n#set=threshold=5\nsecond,host,role,errors,lines\n0,a,canary,1,9\n20,a,"
+      "canary,3,9\n";
+  const auto trace = parse_trace(csv);
+  ASSERT_TRUE(trace) << trace.error().text;
+  EXPECT_EQ(trace->judge, "fixed");
+  EXPECT_EQ(trace->step, 10);
+  EXPECT_EQ(trace_csv(*trace), csv);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "controller/rollout/deployments.h"
+#include "controller/rollout/source_verdicts.h"
 #include "tests/controller/core_fixture.h"
 
 namespace serin::rollout {
@@ -48,7 +49,7 @@ struct Soaking : CoreFixture {
     now.steady += length;
     now.wall += length;
   }
-  judge::Verdict judged() { return judge_now(state, state.active.at(kShop), now); }
+  judge::Verdict judged() { return serin::rollout::judged(state, state.active.at(kShop), now); }
 
   Turn more;
   std::int64_t from = 0;

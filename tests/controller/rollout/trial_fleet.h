@@ -50,6 +50,7 @@ struct Fleet : controller::testing::CoreFixture {
       counts.seconds.push_back({at, errors(host, at), 20, requests(host, at), messages(host, at)});
       counts.texts = texts;
       if (blind.contains(host)) counts.gap = "cannot read /var/log/shop: Permission denied";
+      if (silent_counters) continue;
       say(host, Report{.run = "run-1",
                        .sequence = ++sequence,
                        .clock_ms = now.steady.time_since_epoch().count(),
@@ -58,6 +59,7 @@ struct Fleet : controller::testing::CoreFixture {
     obey(tick(Duration{0}));
   }
   void obey(const controller::Turn& turn) {
+    also(turn);
     std::vector<Order> todo = orders(turn);
     while (!todo.empty()) {
       std::vector<Order> next;
@@ -89,6 +91,9 @@ struct Fleet : controller::testing::CoreFixture {
   }
 
   std::set<std::size_t> silent, blind, returned;
+  bool silent_counters = false;  ///< agents live, and count nothing
+  /// Looks at every turn.
+  std::function<void(const controller::Turn&)> also = [](const auto&) {};
   /// Beside the errors, in each second of the controller's clock.
   std::function<std::uint32_t(std::size_t host, std::int64_t at)> requests = [](auto...) { return 0U; };
   std::function<std::vector<SignatureCount>(std::size_t host, std::int64_t at)> messages = [](auto...) {
