@@ -228,6 +228,7 @@ struct DaemonLoop::Parts {
     const auto pending = core.state().building.find(built.application);
     if (!built.result || pending == core.state().building.end() || pending->second.request.dry_run) return;
     const KnownRelease* wanted = wanted_release(core.state(), built.application);
+    packs->know(built.result->root);
     packs->prepare(wanted == nullptr ? ObjectId{} : wanted->release.root, built.result->root);
   }
 
@@ -235,6 +236,7 @@ struct DaemonLoop::Parts {
   void look_at_disk() {
     const auto free = posix::free_space(settings.state_dir);
     const bool low = free && free->bytes < limits::kControllerReserveBytes;
+    if (low) packs->clear();
     if (low == !core.state().low_space.empty()) return;
     core.set_low_space(low ? fmt::format("only {} of disk space are left at {}: free some, {} at least",
                                          bytes_text(free->bytes), settings.state_dir,
@@ -286,6 +288,9 @@ Result<void> DaemonLoop::Parts::bind(const posix::CurveKeys& keys) {
                                               settings.pack_cache_bytes);
   if (!pack_shelf) return std::unexpected(pack_shelf.error());
   packs.emplace(std::move(*pack_shelf));
+  for (const auto& [application, releases] : core.state().releases) {
+    for (const auto& [number, release] : releases) packs->know(release.release.root);
+  }
   auto content_socket = posix::ContentSocket::start(
       bulk_context, {.endpoint = tcp_endpoint(settings.listen, settings.content_port), .keys = keys},
       [shelf = &*packs, open_object = posix::open_objects(objects)](const GetObject& get) {

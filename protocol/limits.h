@@ -26,7 +26,7 @@ inline constexpr std::size_t kPackContentBytesMax = 8U << 20;  ///< of one group
 inline constexpr std::size_t kPackPrefixBytesMax = 16U << 20;  ///< old bytes that one group is told against
 inline constexpr std::size_t kPackFrameBytesMax = 9U << 20;    ///< compressed, where nothing could be
 inline constexpr std::size_t kPackEntryBytesMax = 4U << 20;    ///< all entries of one group
-inline constexpr std::size_t kPackEntriesOfGroup = 1'000;      ///< that a writer puts into one
+inline constexpr std::size_t kPackEntriesOfGroup = 1'000;
 
 // Releases
 inline constexpr std::size_t kReleaseRecordBytesMax = 16U << 10;

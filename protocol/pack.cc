@@ -79,7 +79,7 @@ std::string encode_entries(const PackEntries& entries) {
 Result<void> check_entry(const PackEntry& entry) {
   const std::uint64_t most = entry.is_folder ? limits::kTreeObjectBytesMax : limits::kObjectBytesMax;
   if (entry.object_bytes > most || entry.offset > entry.object_bytes ||
-      entry.bytes > entry.object_bytes - entry.offset) {
+      entry.bytes > entry.object_bytes - entry.offset || (entry.bytes == 0 && entry.object_bytes != 0)) {
     return corrupt("an entry does not fit its object");
   }
   if (auto good = check_path(entry.base_path); !good) return corrupt("a base: " + good.error().text);
@@ -107,6 +107,7 @@ Result<PackEntries> decode_entries(std::string_view bytes) {
     bytes.remove_prefix(length);
     if (auto good = check_entry(entry); !good) return std::unexpected(good.error());
     entries.push_back(std::move(entry));
+    if (entries.size() > limits::kPackEntriesOfGroup) return corrupt("a group of too many entries");
   }
   return entries;
 }

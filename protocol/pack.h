@@ -53,7 +53,7 @@ std::uint64_t prefix_bytes(const PackEntries& entries);
 
 // ---- writing ----
 std::string encode_pack_start(const ObjectId& from, const ObjectId& to);
-/// Precondition: within limits::kPackContentBytesMax, kPackPrefixBytesMax and kPackEntriesMax, and the sizes fit.
+/// Precondition: within limits::kPackContentBytesMax, kPackPrefixBytesMax and kPackEntriesOfGroup, and the sizes fit.
 std::string encode_pack_group(const PackEntries& entries, std::string_view content, std::string_view prefix,
                               Compressor& compressor);
 std::string encode_pack_end();

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "protocol/pack.h"
 #include "protocol/text.h"
 #include "protocol/wire_fields.h"
 
@@ -124,6 +125,9 @@ Result<void> check(const OperatorRequest& request) {
 }
 Result<void> check(const GetObject& get) {
   if (get.length == 0 || get.length > limits::kChunkBytes) return invalid("a part of a bad length");
+  if (get.is_pack() && get.object != pack_name(get.pack_from, get.pack_to)) {
+    return invalid("a pack of another name than its trees give it");
+  }
   return {};
 }
 Result<void> check(const ObjectPart& part) {

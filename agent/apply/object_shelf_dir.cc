@@ -2,10 +2,12 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <ctime>
 #include <sstream>
 
 #include "protocol/limits.h"
@@ -169,11 +171,19 @@ void ObjectShelf::keep_pack_mark(const ObjectId& from, const ObjectId& to, const
   if (fd && posix::write_all(fd.get(), text, fresh.string())) ::rename(fresh.c_str(), path.c_str());
 }
 
-void ObjectShelf::clear_files() {
-  whole_files_.clear();
+void ObjectShelf::clear_files(Duration kept) {
   const auto names = names_in(incoming_);
   if (!names) return;  // they are removed the next time
-  for (const std::string& name : *names) ::unlink((incoming_ / name).c_str());
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(kept).count();
+  for (const std::string& name : *names) {
+    struct stat found{};
+    const fs::path path = incoming_ / name;
+    if (::lstat(path.c_str(), &found) == 0 && found.st_ctim.tv_sec + seconds > now.tv_sec && seconds != 0) continue;
+    ::unlink(path.c_str());
+    if (const auto id = ObjectId::from_hex(name)) whole_files_.erase(*id);
+  }
 }
 
 }  // namespace serin::apply

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/apply/folder_dir.h"
+#include "protocol/clock.h"
 #include "protocol/error.h"
 #include "protocol/pack.h"
 #include "protocol/posix/unique_fd.h"
@@ -45,7 +46,8 @@ class ObjectShelf {
   [[nodiscard]] const std::filesystem::path& incoming() const { return incoming_; }
   /// The caller moves this file away.
   void give_away(const ObjectId& id) { whole_files_.erase(id); }
-  void clear_files();
+  /// Removes pulled files, the mark and what is half received, all that did not change within `kept`.
+  void clear_files(Duration kept);
   /// Where the unpacking of this pack goes on, as last told; not durable: what is not there is pulled again.
   [[nodiscard]] PackMark pack_mark(const ObjectId& from, const ObjectId& to) const;
   void keep_pack_mark(const ObjectId& from, const ObjectId& to, const PackMark& mark) const;

@@ -292,6 +292,7 @@ Result<std::string> SlotDir::build(const Release& release) {
   if (has(release)) return name;
   const fs::path building = parts.slots_dir / kBuilding;
   if (auto made = parts.make_building(release.root); !made) return std::unexpected(made.error());
+  parts.pulled_is_used = true;
   // A tree of this name without a record is rubbish.
   if (auto removed = remove_tree(parts.slots_dir / name); !removed) return std::unexpected(removed.error());
   if (::rename(building.c_str(), (parts.slots_dir / name).c_str()) != 0) {
@@ -350,6 +351,7 @@ Result<void> SlotDir::Parts::remove_slot(const std::string& name) {
 }
 
 Result<void> SlotDir::discard(const std::string& name) {
+  parts_->pulled_is_used = true;
   const Slot* slot = parts_->find(name);
   if (slot == nullptr) return {};
   if (slot->live) return failure(ErrorKind::refused, fmt::format("{} is live", name));

@@ -105,9 +105,9 @@ class SlotDir {
   /// Removes the slot when it is not live.
   Result<void> discard(const std::string& slot);
   /// Makes the spare (a clone of the live tree in links, so that the next build touches only what changed), removes
-  /// pulled files, and surplus slots that are free: idle for idle_grace, and no process has its cwd, executable, a
-  /// mapping or an open file in it, as far as /proc shows. When to be called again: at the end of a slot's grace, and
-  /// while an old slot is in use; nothing when there is no such slot.
+  /// pulled files that are of no more use, and surplus slots that are free: idle for idle_grace, and no process has its
+  /// cwd, executable, a mapping or an open file in it, as far as /proc shows. When to be called again: at the end of a
+  /// slot's grace, and while an old slot is in use; nothing when there is no such slot.
   std::optional<Duration> tidy();
 
  private:

@@ -42,6 +42,7 @@ struct SlotDir::Parts {
   std::vector<Slot> slots;                       ///< by release number
   std::map<std::string, SteadyTime> idle_since;  ///< of all that are not live
   ObjectId spare;                                ///< root of the spare tree; nothing: there is none
+  bool pulled_is_used = false;                   ///< a slot was built since the last tidy(): what is left is of no use
   bool live_is_good = true;                      ///< no damage was found in the live tree
   bool adopted = false;                          ///< a real folder stands at the live path
   std::vector<SlotUse> old_code;                 ///< as reap() last saw it

@@ -1,6 +1,7 @@
 // What is done for the slots in quiet moments: a spare for the next build, and what goes.
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "agent/apply/folder_dir.h"
 #include "agent/apply/slot_parts_dir.h"
@@ -16,6 +17,8 @@ namespace {
 
 /// For slots that are in use.
 constexpr Duration kLookAgain = std::chrono::minutes{1};
+/// What was pulled and not used.
+constexpr Duration kPulledKept = std::chrono::hours{1};
 
 /// A new folder of mode 0755, whatever the umask.
 Result<void> make_root(const fs::path& folder) {
@@ -93,7 +96,8 @@ void SlotDir::Parts::sweep_trees() {
 }
 
 std::optional<Duration> SlotDir::tidy() {
-  parts_->shelf.clear_files();
+  // What a failed or interrupted pull brought is there for the next one.
+  parts_->shelf.clear_files(std::exchange(parts_->pulled_is_used, false) ? Duration{} : kPulledKept);
   const auto again = parts_->reap();
   parts_->make_spare();
   return again;

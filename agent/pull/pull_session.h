@@ -84,6 +84,8 @@ class PullSession {
   /// Of the parts that arrive; nothing (0) before the first.
   [[nodiscard]] std::uint64_t pack_edition() const { return mark_.edition; }
 
+  /// Something was asked for and has not come.
+  [[nodiscard]] bool waits() const { return requests_ != 0; }
   [[nodiscard]] bool done() const;
   /// Of the files that are still to come; complete once no folder is missing any more.
   [[nodiscard]] std::uint64_t bytes_missing() const { return bytes_missing_; }

@@ -22,7 +22,11 @@ constexpr Duration kSilenceMax = 10s;
 constexpr Duration kNothingNewMax = 60s;  ///< it answers, but nothing of use
 constexpr Duration kLook = 100ms;
 constexpr Duration kRetryMax = 2s;
-constexpr Duration kPackWaitMax = 10min;  ///< for one that is being made; then object by object
+constexpr Duration kPackWaitMax = 2min;  ///< for one that is being made; then object by object
+/// What a pack may have beside the release's content: for each file its entry and its part of the folders, and
+/// something for the folders alone.
+constexpr std::uint64_t kPackEntryBytes = 10'000;
+constexpr std::uint64_t kPackSmallBytes = 64U << 20;
 constexpr Duration kRedialMin = 100ms;
 constexpr Duration kRedialMax = 2s;
 constexpr int kMessagesPerTurn = 64;  ///< then it looks whether it should stop
@@ -30,14 +34,15 @@ constexpr int kMessagesPerTurn = 64;  ///< then it looks whether it should stop
 /// One pull over one connection.
 class Pull {
  public:
-  Pull(posix::ClientSocket socket, const Source& source, const ObjectId& root, apply::SlotDir& slots, PackMark mark,
-       PullSession session, std::uint64_t bytes_per_s)
+  Pull(posix::ClientSocket socket, const Source& source, const Release& release, apply::SlotDir& slots, PackMark mark,
+       PullSession session, std::uint64_t bytes_per_s, const std::stop_token& stop)
       : socket_(std::move(socket)),
         source_(source),
         bytes_per_s_(bytes_per_s),
+        pack_bytes_max_(release.bytes + release.files * kPackEntryBytes + kPackSmallBytes),
         slots_(slots),
         session_(std::move(session)),
-        unpacker_(session_, slots, root, mark, [this] { return check_space(); }) {}
+        unpacker_(session_, slots, release.root, mark, [this] { return check_space(); }, stop) {}
   ~Pull() {
     for (const auto& [id, fd] : files_) slots_.drop_incoming(id);
   }
@@ -52,6 +57,8 @@ class Pull {
       if (stop.stop_requested()) return failure(ErrorKind::busy, "stopped: a newer order took its place");
       posix::wait_readable({socket_.fd(), socket_.monitor_fd()}, kLook);
       if (auto taken = take(); !taken) return taken;
+      // Who is asked for nothing is not silent.
+      if (!session_.waits() && posix::boot_time() < retry_at_) last_heard_ = last_progress_ = posix::boot_time();
       if (posix::boot_time() - last_heard_ > kSilenceMax) {
         return lost(fmt::format("{} did not answer for {} s", source_.endpoint, kSilenceMax / 1s));
       }
@@ -146,6 +153,11 @@ class Pull {
   }
 
   Result<void> keep(const ObjectPart& part, std::string_view payload) {
+    if (part.object_bytes > pack_bytes_max_ && part.edition != 0) {
+      // More than the release could need, however badly it was packed.
+      session_.give_up_pack();
+      return {};
+    }
     const auto actions = session_.on_part(part, payload);
     if (!actions) {
       if (actions.error().kind == ErrorKind::refused) own_fault_ = true;
@@ -191,7 +203,7 @@ class Pull {
 
   posix::ClientSocket socket_;
   const Source& source_;
-  std::uint64_t bytes_per_s_;
+  std::uint64_t bytes_per_s_, pack_bytes_max_;
   apply::SlotDir& slots_;
   PullSession session_;
   Unpacker unpacker_;
@@ -207,7 +219,7 @@ class Pull {
 using MakeSession = std::function<PullSession(PackMark mark)>;
 
 Result<apply::PullResult> pull_from(posix::LinkContext& context, const posix::CurveKeys& keys,
-                                    const std::vector<Source>& sources, const ObjectId& root, apply::SlotDir& slots,
+                                    const std::vector<Source>& sources, const Release& release, apply::SlotDir& slots,
                                     const MakeSession& make_session, std::uint64_t bytes_per_s,
                                     const std::stop_token& stop) {
   apply::PullResult sum;
@@ -221,8 +233,8 @@ Result<apply::PullResult> pull_from(posix::LinkContext& context, const posix::Cu
                                                       .frame_bytes_max = limits::kContentFrameBytesMax,
                                                       .high_water_mark = limits::kHighWaterMark});
     if (!socket) return std::unexpected(socket.error());
-    const PackMark mark = slots.pack_mark(slots.base(), root);
-    Pull pull(std::move(*socket), source, root, slots, mark, make_session(mark), bytes_per_s);
+    const PackMark mark = slots.pack_mark(slots.base(), release.root);
+    Pull pull(std::move(*socket), source, release, slots, mark, make_session(mark), bytes_per_s, stop);
     const auto pulled = pull.run(stop);
     sum.bytes += pull.result().bytes;
     sum.objects += pull.result().objects;
@@ -253,7 +265,7 @@ Result<apply::PullResult> pull_release(posix::LinkContext& context, const posix:
                         .has_file = [&slots](const ObjectId& id) { return slots.has_file(id); }},
                        mark);
   };
-  return pull_from(context, keys, sources, release.root, slots, make, bytes_per_s, stop);
+  return pull_from(context, keys, sources, release, slots, make, bytes_per_s, stop);
 }
 
 Result<apply::PullResult> pull_objects(posix::LinkContext& context, const posix::CurveKeys& keys,
@@ -268,7 +280,7 @@ Result<apply::PullResult> pull_objects(posix::LinkContext& context, const posix:
     session.give_up_pack();
     return session;
   };
-  return pull_from(context, keys, sources, release.root, slots, make, 0, stop);
+  return pull_from(context, keys, sources, release, slots, make, 0, stop);
 }
 
 }  // namespace serin::pull

@@ -15,12 +15,13 @@ constexpr std::uint64_t kMarkEvery = 4U << 20;
 }  // namespace
 
 Unpacker::Unpacker(PullSession& session, apply::SlotDir& slots, ObjectId to, PackMark mark,
-                   std::function<Result<void>()> on_folders_known)
+                   std::function<Result<void>()> on_folders_known, std::stop_token stop)
     : session_(session),
       slots_(slots),
       from_(slots.base()),
       to_(to),
       on_folders_known_(std::move(on_folders_known)),
+      stop_(std::move(stop)),
       reader_(from_, to, mark.offset),
       marked_(mark.offset) {
   // Without it everything that is told against it comes object by object.
@@ -28,9 +29,7 @@ Unpacker::Unpacker(PullSession& session, apply::SlotDir& slots, ObjectId to, Pac
 }
 
 Unpacker::~Unpacker() {
-  for (const auto& [id, growing] : growing_) {
-    if (growing.fd) slots_.drop_incoming(id);
-  }
+  drop_growing();
 }
 
 Result<void> Unpacker::append(const AppendPack& part) {
@@ -40,6 +39,7 @@ Result<void> Unpacker::append(const AppendPack& part) {
   }
   reader_.feed(part.bytes);
   while (true) {
+    if (stop_.stop_requested()) return failure(ErrorKind::busy, "stopped: a newer order took its place");
     const auto group = reader_.next();
     if (!group) {
       session_.give_up_pack();
@@ -47,7 +47,7 @@ Result<void> Unpacker::append(const AppendPack& part) {
     }
     if (!*group) return {};
     // Everything before it is on the disk, unless an object is half there.
-    if (growing_.empty() && (*group)->start >= marked_ + kMarkEvery) {
+    if (!growing_ && (*group)->start >= marked_ + kMarkEvery) {
       marked_ = (*group)->start;
       slots_.keep_pack_mark(from_, to_, {.edition = session_.pack_edition(), .offset = marked_});
     }
@@ -57,8 +57,7 @@ Result<void> Unpacker::append(const AppendPack& part) {
 
 bool Unpacker::wants(const PackEntry& entry) const {
   if (entry.offset != 0) {
-    const auto growing = growing_.find(entry.id);
-    return growing != growing_.end() && growing->second.bytes == entry.offset;
+    return growing_ && growing_->id == entry.id && growing_->bytes == entry.offset;
   }
   return entry.is_folder ? session_.wants_folder(entry.id) : session_.wants_file(entry.id, entry.object_bytes);
 }
@@ -67,7 +66,11 @@ Result<void> Unpacker::unpack(const PackReader::Group& group) {
   // Folders within one group make each other wanted, so that the first one decides.
   const bool wanted =
       std::any_of(group.entries.begin(), group.entries.end(), [this](const PackEntry& entry) { return wants(entry); });
-  if (!wanted) return {};
+  if (!wanted) {
+    // Folders come first: if one is missing now no file of the pack can be taken.
+    if (!group.entries.front().is_folder && !session_.folders_known()) session_.give_up_pack();
+    return {};
+  }
   const bool has_files =
       std::any_of(group.entries.begin(), group.entries.end(), [](const PackEntry& entry) { return !entry.is_folder; });
   if (has_files && !std::exchange(space_checked_, true)) {
@@ -113,12 +116,16 @@ Result<void> Unpacker::keep(const PackEntry& entry, std::string_view bytes) {
 }
 
 Result<void> Unpacker::keep_piece(const PackEntry& entry, std::string_view bytes) {
-  Growing& growing = growing_[entry.id];
-  if (!entry.is_folder && !growing.fd) {
-    auto fd = slots_.begin_incoming(entry.id);
-    if (!fd) return std::unexpected(fd.error());
-    growing.fd = std::move(*fd);
+  if (entry.offset == 0) {
+    drop_growing();
+    growing_.emplace(Growing{.id = entry.id});
+    if (!entry.is_folder) {
+      auto fd = slots_.begin_incoming(entry.id);
+      if (!fd) return std::unexpected(fd.error());
+      growing_->fd = std::move(*fd);
+    }
   }
+  Growing& growing = *growing_;
   if (entry.is_folder) {
     growing.folder += bytes;
   } else if (auto written = posix::write_all(growing.fd.get(), bytes, "an incoming object"); !written) {
@@ -128,18 +135,17 @@ Result<void> Unpacker::keep_piece(const PackEntry& entry, std::string_view bytes
   growing.bytes += bytes.size();
   if (growing.bytes < entry.object_bytes) return {};
   if (growing.bytes > entry.object_bytes || growing.hash.finish() != entry.id) {
-    drop(entry.id);
+    drop_growing();
     return {};
   }
   const std::string folder = std::move(growing.folder);
-  growing_.erase(entry.id);
+  growing_.reset();
   return entry.is_folder ? keep_folder(entry.id, folder) : finish_file(entry.id);
 }
 
-void Unpacker::drop(const ObjectId& id) {
-  const auto found = growing_.find(id);
-  if (found->second.fd) slots_.drop_incoming(id);
-  growing_.erase(found);
+void Unpacker::drop_growing() {
+  if (growing_ && growing_->fd) slots_.drop_incoming(growing_->id);
+  growing_.reset();
 }
 
 Result<void> Unpacker::keep_folder(const ObjectId& id, std::string_view bytes) {

@@ -2,7 +2,8 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
+#include <optional>
+#include <stop_token>
 #include <string>
 
 #include "agent/apply/slot_dir.h"
@@ -21,19 +22,20 @@ class Unpacker {
  public:
   /// `on_folders_known`: called before the first file, to look for space.
   Unpacker(PullSession& session, apply::SlotDir& slots, ObjectId to, PackMark mark,
-           std::function<Result<void>()> on_folders_known);
+           std::function<Result<void>()> on_folders_known, std::stop_token stop);
   ~Unpacker();  ///< half written files go
   Unpacker(const Unpacker&) = delete;
   Unpacker& operator=(const Unpacker&) = delete;
 
-  /// The next bytes of the pack. Errors are the host's own (disk full, a release that breaks a bound). A pack that is
-  /// none is given up: the session goes on without.
+  /// The next bytes of the pack. Errors are the host's own (disk full, a release that breaks a bound), and `busy` when
+  /// `stop` is requested. A pack that is none is given up: the session goes on without.
   Result<void> append(const AppendPack& part);
   [[nodiscard]] std::uint64_t objects() const { return objects_; }
 
  private:
-  /// A large object of which pieces are there.
+  /// A large object of which pieces are there: one at a time, since its pieces follow one another.
   struct Growing {
+    ObjectId id;
     posix::UniqueFd fd;
     std::string folder;  ///< the bytes of a folder's object
     Sha256 hash;
@@ -47,17 +49,18 @@ class Unpacker {
   Result<void> keep_piece(const PackEntry& entry, std::string_view bytes);
   Result<void> keep_folder(const ObjectId& id, std::string_view bytes);
   Result<void> finish_file(const ObjectId& id);
-  void drop(const ObjectId& id);
+  void drop_growing();
 
   PullSession& session_;
   apply::SlotDir& slots_;
   apply::BaseTree base_;
   ObjectId from_, to_;
   std::function<Result<void>()> on_folders_known_;
+  std::stop_token stop_;
   PackReader reader_;
   Decompressor decompressor_;
   std::string prefix_, content_;  ///< reused
-  std::map<ObjectId, Growing> growing_;
+  std::optional<Growing> growing_;
   std::uint64_t objects_ = 0, marked_ = 0;
   bool space_checked_ = false;
 };

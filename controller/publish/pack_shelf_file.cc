@@ -9,8 +9,11 @@
 #include <atomic>
 #include <cerrno>
 #include <map>
+#include <set>
+#include <string>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "controller/publish/pack_plan.h"
@@ -25,6 +28,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t kRememberedMax = 1'024;  ///< of the packs that cannot be made
+constexpr std::size_t kThreads = 2;            ///< of each lane, so that a small pack does not wait for a large one
 
 struct Pair {
   ObjectId from, to;
@@ -33,46 +37,94 @@ struct Pair {
 }  // namespace
 
 struct PackShelf::Parts {
-  Parts(fs::path at, posix::ObjectReader store, std::uint64_t most)
-      : folder(std::move(at)), writer(folder, std::move(store)), bytes_max(most) {
-    thread = std::jthread([this](const std::stop_token& stop) {
-      while (!stop.stop_requested()) {
-        if (const auto pair = jobs.wait(stop)) make(*pair, stop);
+  Parts(fs::path at, const posix::ObjectReader& store, std::uint64_t most) : folder(std::move(at)), bytes_max(most) {
+    for (std::size_t i = 0; i < kThreads; ++i) {
+      for (Lane* lane : {&prepared, &asked}) {
+        lane->threads.emplace_back([this, lane, writer = PackWriter(folder, std::to_string(numbers++), store)](
+                                       const std::stop_token& stop) mutable {
+          while (!stop.stop_requested()) {
+            if (const auto pair = lane->jobs.wait(stop)) make(*pair, writer, stop);
+          }
+        });
+      }
+    }
+  }
+  ~Parts() {
+    for (Lane* lane : {&prepared, &asked}) {
+      for (std::jthread& thread : lane->threads) thread.request_stop();
+    }
+  }
+  Parts(const Parts&) = delete;
+  Parts& operator=(const Parts&) = delete;
+
+  enum class State : std::uint8_t { making, whole, impossible };
+  struct Known {
+    std::map<ObjectId, State> packs;  ///< of this life
+    std::set<ObjectId> roots;
+  };
+  struct Lane {
+    posix::Mailbox<Pair> jobs;
+    std::vector<std::jthread> threads;
+  };
+
+  [[nodiscard]] fs::path path_of(const ObjectId& name) const { return folder / name.hex(); }
+
+  /// False when it cannot be made.
+  bool ask_for(const Pair& pair, Lane& lane) {
+    const ObjectId name = pack_name(pair.from, pair.to);
+    enum class Answer : std::uint8_t { no, waits, begins };
+    const Answer answer = known.with([&](Known& all) {
+      const bool from_known = pair.from.is_nothing() || all.roots.contains(pair.from);
+      if (!from_known || !all.roots.contains(pair.to) || pair.from == pair.to) return Answer::no;
+      State& state = all.packs.try_emplace(name, State::whole).first->second;
+      if (state == State::impossible) return Answer::no;
+      return std::exchange(state, State::making) == State::making ? Answer::waits : Answer::begins;
+    });
+    if (answer == Answer::begins) lane.jobs.post(pair);
+    return answer != Answer::no;
+  }
+
+  [[nodiscard]] bool is_whole(const ObjectId& name) {
+    return known.with([&](const Known& all) {
+      const auto found = all.packs.find(name);
+      return found != all.packs.end() && found->second == State::whole;
+    });
+  }
+
+  void make(const Pair& pair, PackWriter& writer, const std::stop_token& stop) {
+    const ObjectId name = pack_name(pair.from, pair.to);
+    const bool there = is_sound_pack(path_of(name), stop);
+    Result<std::uint64_t> written = 0;
+    if (!there && !stop.stop_requested()) {
+      written = writer.write(pair.from, pair.to, stop);
+      if (!written && written.error().kind == ErrorKind::no_space) {
+        make_room(0);
+        written = writer.write(pair.from, pair.to, stop);
+      }
+      if (written) {
+        ++made;
+        bytes += *written;
+        make_room(bytes_max);
+      } else if (!stop.stop_requested()) {
+        ++failed;
+      }
+    }
+    known.with([&](Known& all) {
+      if (all.packs.size() >= kRememberedMax) {
+        std::erase_if(all.packs, [](const auto& each) { return each.second == State::impossible; });
+      }
+      if (written) {
+        all.packs[name] = State::whole;
+      } else if (written.error().kind == ErrorKind::not_found) {
+        all.packs[name] = State::impossible;
+      } else {
+        all.packs.erase(name);  // it may be possible the next time
       }
     });
   }
 
-  enum class State : std::uint8_t { making, impossible };
-  using States = std::map<ObjectId, State>;
-
-  [[nodiscard]] fs::path path_of(const ObjectId& name) const { return folder / name.hex(); }
-
-  void ask_for(const ObjectId& name, const Pair& pair) {
-    const bool is_new = states.with([&](States& all) { return all.try_emplace(name, State::making).second; });
-    if (is_new) jobs.post(pair);
-  }
-
-  void make(const Pair& pair, const std::stop_token& stop) {
-    const ObjectId name = pack_name(pair.from, pair.to);
-    const auto written = writer.write(pair.from, pair.to, stop);
-    if (written) {
-      ++made;
-      bytes += *written;
-      make_room(name);
-    } else if (!stop.stop_requested()) {
-      ++failed;
-    }
-    states.with([&](States& all) {
-      all.erase(name);
-      if (written) return;
-      if (all.size() >= kRememberedMax)
-        std::erase_if(all, [](const auto& each) { return each.second == State::impossible; });
-      all.emplace(name, State::impossible);
-    });
-  }
-
-  /// Removes the longest unused beyond the bound, never the one that was just made.
-  void make_room(const ObjectId& newest) const {
+  /// Removes the longest unused until the others have no more than that.
+  void make_room(std::uint64_t bytes_kept) const {
     struct File {
       fs::file_time_type used;
       std::uint64_t bytes = 0;
@@ -83,25 +135,24 @@ struct PackShelf::Parts {
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(folder, error)) {
       std::error_code gone;
-      const File file{entry.last_write_time(gone), entry.file_size(gone), entry.path()};
-      if (gone) continue;
+      File file{entry.last_write_time(gone), entry.file_size(gone), entry.path()};
+      if (gone || !ObjectId::from_hex(file.path.filename().string())) continue;
       sum += file.bytes;
-      if (file.path != path_of(newest)) files.push_back(file);
+      files.push_back(std::move(file));
     }
     std::sort(files.begin(), files.end(), [](const File& a, const File& b) { return a.used < b.used; });
     for (const File& file : files) {
-      if (sum <= bytes_max) return;
+      if (sum <= bytes_kept) return;
       if (::unlink(file.path.c_str()) == 0) sum -= file.bytes;
     }
   }
 
   fs::path folder;
-  PackWriter writer;  ///< of the thread
   std::uint64_t bytes_max;
-  posix::Guarded<States> states;
-  posix::Mailbox<Pair> jobs;
+  posix::Guarded<Known> known;
   std::atomic<std::uint64_t> made{0}, bytes{0}, failed{0};
-  std::jthread thread;  ///< the last member: it uses the others
+  int numbers = 0;       ///< of writers
+  Lane prepared, asked;  ///< the last members: their threads use the others
 };
 
 PackShelf::PackShelf(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -109,30 +160,41 @@ PackShelf::PackShelf(PackShelf&&) noexcept = default;
 PackShelf& PackShelf::operator=(PackShelf&&) noexcept = default;
 PackShelf::~PackShelf() = default;
 
-Result<PackShelf> PackShelf::start(const fs::path& folder, posix::ObjectReader objects, std::uint64_t bytes_max) {
+Result<PackShelf> PackShelf::start(const fs::path& folder, const posix::ObjectReader& objects,
+                                   std::uint64_t bytes_max) {
   if (auto made = posix::make_folders(folder, 0700); !made) return std::unexpected(made.error());
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error)) {
     if (!ObjectId::from_hex(entry.path().filename().string())) ::unlink(entry.path().c_str());
   }
-  return PackShelf(std::make_unique<Parts>(folder, std::move(objects), bytes_max));
+  return PackShelf(std::make_unique<Parts>(folder, objects, bytes_max));
+}
+
+void PackShelf::know(const ObjectId& root) {
+  parts_->known.with([&](Parts::Known& all) {
+    all.roots.insert(root);
+    // What could not be made before may be possible with it.
+    std::erase_if(all.packs, [](const auto& each) { return each.second == Parts::State::impossible; });
+  });
 }
 
 Result<posix::OpenedContent> PackShelf::open(const ObjectId& from, const ObjectId& to) {
   const ObjectId name = pack_name(from, to);
-  if (auto opened = open_pack(parts_->path_of(name)); opened) return opened;
-  const bool impossible = parts_->states.with([&](const Parts::States& all) {
-    const auto found = all.find(name);
-    return found != all.end() && found->second == Parts::State::impossible;
-  });
-  if (impossible) return failure(ErrorKind::not_found, "a pack between trees that are not both known");
-  parts_->ask_for(name, {from, to});
+  if (parts_->is_whole(name)) {
+    if (auto opened = open_pack(parts_->path_of(name)); opened) return opened;
+  }
+  if (!parts_->ask_for({from, to}, parts_->asked)) {
+    return failure(ErrorKind::not_found, "a pack between trees that are not both known");
+  }
   return failure(ErrorKind::busy, "the pack is being made");
 }
 
 void PackShelf::prepare(const ObjectId& from, const ObjectId& to) {
-  const ObjectId name = pack_name(from, to);
-  if (from != to && ::access(parts_->path_of(name).c_str(), F_OK) != 0) parts_->ask_for(name, {from, to});
+  parts_->ask_for({from, to}, parts_->prepared);
+}
+
+void PackShelf::clear() {
+  parts_->make_room(0);
 }
 
 PackShelf::Counters PackShelf::counters() const {

@@ -11,21 +11,28 @@ namespace serin::publish {
 
 /// Packs as files, made by a thread of its own when they are first asked for, kept while there is room for them:
 /// FOLDER/NAME, where NAME is pack_name() in hexadecimal; the pack, then the 8 bytes of its edition (the beginning of
-/// its SHA-256). The longest unused go first when all together are larger than `bytes_max`; one that is open is read to
-/// its end all the same. Any of them may be removed at any time. All functions from any thread; none of them blocks.
+/// its SHA-256). The longest unused go first when all together are larger than `bytes_max`, or the disk has no more
+/// room; one that is open is read to its end all the same. Any of them may be removed at any time. One that an earlier
+/// life left is hashed before it is served. Only packs between trees that it was told of are made, so that nobody keeps
+/// it busy with others; prepared ones have threads of their own. All functions from any thread; none of them blocks.
 class PackShelf {
  public:
   /// Makes the folder; removes what an earlier life was writing.
-  static Result<PackShelf> start(const std::filesystem::path& folder, posix::ObjectReader objects,
+  static Result<PackShelf> start(const std::filesystem::path& folder, const posix::ObjectReader& objects,
                                  std::uint64_t bytes_max);
   PackShelf(PackShelf&&) noexcept;
   PackShelf& operator=(PackShelf&&) noexcept;
-  ~PackShelf();  ///< waits for the group that is being compressed
+  ~PackShelf();  ///< waits for the groups that are being compressed
 
-  /// The pack; `busy` while it is being made, `not_found` when it cannot be (a tree of the two is not known).
+  /// The root of a release.
+  void know(const ObjectId& root);
+  /// The pack; `busy` while it is being made, `not_found` when it cannot be (a tree of the two is not known, an object
+  /// is missing).
   Result<posix::OpenedContent> open(const ObjectId& from, const ObjectId& to);
   /// It will be asked for soon.
   void prepare(const ObjectId& from, const ObjectId& to);
+  /// The disk is full: all packs go, but those that are being made.
+  void clear();
 
   struct Counters {
     std::uint64_t made = 0, bytes = 0, failed = 0;

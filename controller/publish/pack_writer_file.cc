@@ -12,6 +12,7 @@
 
 #include "protocol/limits.h"
 #include "protocol/posix/files.h"
+#include "protocol/text.h"
 
 namespace serin::publish {
 
@@ -21,6 +22,9 @@ namespace {
 
 constexpr std::size_t kEditionBytes = 8;
 constexpr unsigned kEncodersMax = 4;
+/// That a pack leaves free: the database has the rest of it for itself.
+constexpr std::uint64_t kReserveBytes = 4 * limits::kControllerReserveBytes;
+constexpr std::size_t kReadBytes = 256U << 10;
 
 /// Appends `bytes` bytes of an object from `offset` on.
 Result<void> append_object(const posix::ObjectReader& objects, const ObjectId& id, std::uint64_t offset,
@@ -37,8 +41,9 @@ Result<void> append_object(const posix::ObjectReader& objects, const ObjectId& i
 
 }  // namespace
 
-PackWriter::PackWriter(fs::path folder, posix::ObjectReader objects)
+PackWriter::PackWriter(fs::path folder, const std::string& mark, posix::ObjectReader objects)
     : folder_(std::move(folder)),
+      temporary_(folder_ / ("new." + mark)),
       objects_(std::move(objects)),
       encoders_(std::clamp(std::thread::hardware_concurrency(), 1U, kEncodersMax)) {}
 
@@ -49,7 +54,7 @@ Result<std::uint64_t> PackWriter::write(const ObjectId& from, const ObjectId& to
     return decode_tree(*bytes);
   });
   if (!groups) return std::unexpected(groups.error());
-  const fs::path temporary = folder_ / "new";
+  const fs::path& temporary = temporary_;
   const posix::UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) return std::unexpected(posix::errno_error("make " + temporary.string(), errno));
   Sha256 hash;
@@ -81,6 +86,9 @@ Result<std::uint64_t> PackWriter::write_groups(int fd, const std::vector<Planned
   std::vector<Result<std::string>> encoded(encoders_.size());
   for (std::size_t next = 0; next < groups.size();) {
     if (stop.stop_requested()) return failure(ErrorKind::busy, "stopping");
+    if (const auto free = posix::free_space(folder_); free && free->bytes < kReserveBytes) {
+      return failure(ErrorKind::no_space, fmt::format("only {} are left for packs", bytes_text(free->bytes)));
+    }
     const std::size_t count = std::min(encoders_.size(), groups.size() - next);
     {
       std::vector<std::jthread> others;
@@ -119,6 +127,26 @@ Result<std::string> PackWriter::encode(const PlannedGroup& group, Encoder& encod
     entries.push_back(entry);
   }
   return encode_pack_group(entries, encoder.content, encoder.prefix, encoder.compressor);
+}
+
+bool is_sound_pack(const fs::path& path, const std::stop_token& stop) {
+  const auto opened = open_pack(path);
+  if (!opened) return false;
+  Sha256 hash;
+  std::vector<char> buffer(kReadBytes);
+  for (std::uint64_t at = 0; at < opened->bytes && !stop.stop_requested();) {
+    const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), opened->bytes - at));
+    if (posix::read_at(opened->fd.get(), at, buffer.data(), wanted) != wanted) break;
+    hash.update({buffer.data(), wanted});
+    at += wanted;
+  }
+  std::uint64_t edition = 0;
+  for (const char byte : hash.finish().raw().substr(0, kEditionBytes)) {
+    edition = edition << 8U | static_cast<unsigned char>(byte);
+  }
+  if (edition == opened->edition) return true;
+  if (!stop.stop_requested()) ::unlink(path.c_str());
+  return false;
 }
 
 Result<posix::OpenedContent> open_pack(const fs::path& path) {

@@ -17,9 +17,11 @@ namespace serin::publish {
 /// kPackContentBytesMax, kPackPrefixBytesMax and zstd's tables for each. One thread.
 class PackWriter {
  public:
-  PackWriter(std::filesystem::path folder, posix::ObjectReader objects);
+  /// What it writes lies in FOLDER/new.MARK until it is whole.
+  PackWriter(std::filesystem::path folder, const std::string& mark, posix::ObjectReader objects);
   /// Writes FOLDER/NAME whole (see PackShelf) and gives its size. Not synced: it can be made again. `busy` when `stop`
-  /// is requested, `not_found` when an object is missing.
+  /// is requested, `not_found` when an object is missing, `no_space` when less than kControllerReserveBytes and some
+  /// would be left on the disk.
   Result<std::uint64_t> write(const ObjectId& from, const ObjectId& to, const std::stop_token& stop);
 
  private:
@@ -31,10 +33,13 @@ class PackWriter {
                                      const std::stop_token& stop);
   Result<std::string> encode(const PlannedGroup& group, Encoder& encoder) const;
 
-  std::filesystem::path folder_;
+  std::filesystem::path folder_, temporary_;
   posix::ObjectReader objects_;
   std::vector<Encoder> encoders_;
 };
+
+/// It is there and its bytes are those of its edition; removed when it is there and they are not.
+bool is_sound_pack(const std::filesystem::path& path, const std::stop_token& stop);
 
 /// A pack as PackWriter leaves it, and marks it as used.
 Result<posix::OpenedContent> open_pack(const std::filesystem::path& path);

@@ -84,7 +84,10 @@ void Move::order_waiting() {
 
 void Move::host_came(std::size_t index) {
   const PlanHost& host = r_.hosts[index];
-  if (r_.phase == Phase::soaking) return prefetch_host(index);
+  if (r_.phase == Phase::soaking) {
+    prefetch_host(index);
+    return prefetch_more();
+  }
   if (r_.phase != Phase::rolling || host.stage != r_.stage) return;
   if (host.step == HostStep::waiting || host.step == HostStep::absent) {
     if (r_.unchecked()) {

@@ -89,6 +89,9 @@ void Move::on(const Restored& /*event*/) {
   index_hosts();
   r_.progress.recovering_until = now_.steady + kRecovery;
   if (r_.phase == Phase::held) enter(Phase::held);
+  if (r_.phase == Phase::soaking && r_.prefetch && r_.stage + 1 < r_.stages.size()) {
+    r_.progress.prefetch_stage = r_.stage + 1;
+  }
   settle();
   settle_going_back();
 }

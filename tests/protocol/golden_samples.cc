@@ -1,5 +1,7 @@
 #include "tests/protocol/golden_samples.h"
 
+#include "protocol/pack.h"
+
 namespace serin::golden {
 
 namespace {
@@ -191,7 +193,7 @@ std::vector<Envelope> messages() {
       outcome(),
       OutcomeReply{.application = "shop", .order = order},
       report(),
-      GetObject{.object = object("a pack"),
+      GetObject{.object = pack_name(object("from"), object("to")),
                 .offset = 262'144,
                 .length = 262'144,
                 .pack_from = object("from"),

@@ -140,6 +140,17 @@ TEST(Pack, is_refused_where_a_group_is_larger_than_a_host_would_hold) {
   EXPECT_EQ(read(head, 1'000).error, "pack: a group is larger than allowed");
 }
 
+TEST(Pack, has_no_more_entries_in_a_group_than_a_host_would_look_at_in_a_moment) {
+  Compressor compressor;
+  PackEntries many(limits::kPackEntriesOfGroup, PackEntry{.id = kTo});
+  const auto read_group = [&] {
+    return read(encode_pack_start(kFrom, kTo) + encode_pack_group(many, {}, {}, compressor), 1'000'000).error;
+  };
+  EXPECT_EQ(read_group(), "");
+  many.push_back({.id = kTo});
+  EXPECT_EQ(read_group(), "pack: a group of too many entries");
+}
+
 TEST(Pack, has_entries_that_fit_their_objects_and_stay_inside) {
   Compressor compressor;
   const auto error_of = [&](const PackEntry& entry) {
@@ -156,6 +167,9 @@ TEST(Pack, has_entries_that_fit_their_objects_and_stay_inside) {
   PackEntry huge = good;
   huge.object_bytes = limits::kObjectBytesMax + 1;
   EXPECT_EQ(error_of(huge), "pack: an entry does not fit its object");
+  PackEntry nothing_of_something = good;
+  nothing_of_something.bytes = 0;
+  EXPECT_EQ(error_of(nothing_of_something), "pack: an entry does not fit its object");
   for (const std::string path : {"../a", "/a", "a//b", "a/../../b"}) {
     PackEntry outside = good;
     outside.base_path = path;

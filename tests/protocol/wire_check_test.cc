@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "protocol/limits.h"
+#include "protocol/pack.h"
 #include "protocol/wire.h"
 
 /// What decode() refuses although the map is well formed, field by field.
@@ -110,6 +111,12 @@ TEST(Check, parts_of_objects_are_within_the_bounds) {
   EXPECT_TRUE(pass(GetObject{.offset = UINT64_MAX, .length = limits::kChunkBytes})) << "answered, with `invalid`";
   EXPECT_EQ(refusal_of(GetObject{.length = 0}), "get_object: a part of a bad length");
   EXPECT_EQ(refusal_of(GetObject{.length = limits::kChunkBytes + 1}), "get_object: a part of a bad length");
+  const ObjectId from = digest_of("from");
+  const ObjectId to = digest_of("to");
+  EXPECT_TRUE(pass(GetObject{.object = pack_name(from, to), .length = 1, .pack_from = from, .pack_to = to}));
+  EXPECT_EQ(refusal_of(GetObject{.object = to, .length = 1, .pack_from = from, .pack_to = to}),
+            "get_object: a pack of another name than its trees give it")
+      << "else one host's pack would be another's object";
   EXPECT_TRUE(pass(ObjectPart{.offset = 7, .object_bytes = 7}));
   EXPECT_EQ(refusal_of(ObjectPart{.offset = 8, .object_bytes = 7}), "object_part: a part beyond its object");
   EXPECT_EQ(refusal_of(ObjectPart{.object_bytes = limits::kObjectBytesMax + 1}),

@@ -29,6 +29,7 @@ class PullPack : public PullSocket {
   using Lie = std::function<std::optional<Answer>(const GetObject&, const Answer&)>;
 
   void offer(const SampleTree& tree) {
+    shelf_.know(apply::objects_of(tree).root);
     for (const auto& [id, bytes] : apply::objects_of(tree).objects) {
       all_.objects[id] = bytes;
       ASSERT_TRUE(store_.put(bytes));
@@ -205,6 +206,75 @@ TEST_F(PullPack, goes_live_whole_whatever_byte_of_the_pack_is_wrong) {
     for (const auto& [path, node] : small) EXPECT_TRUE(slots_->has_file(digest_of(node.content))) << wrong;
   }
   EXPECT_EQ(go_live(small), "");
+}
+
+TEST_F(PullPack, keeps_what_was_pulled_over_a_restart_that_is_followed_by_quiet) {
+  for (int i = 0; i < 12; ++i) tree_["n" + std::to_string(i)] = file(noise(1'000'000, 60U + static_cast<unsigned>(i)));
+  offer(tree_);
+  EXPECT_FALSE(pull_tree(tree_, [this](const GetObject& request, const Answer& truth) -> std::optional<Answer> {
+    if (request.offset <= 9'000'000) return truth;
+    stop_.request_stop();
+    return std::nullopt;
+  }));
+  slots_.reset();
+  slots_.emplace(apply::SlotDir::open(settings_, [] { return SteadyTime{}; }).value());
+  slots_->tidy();
+  stop_ = {};
+  ASSERT_TRUE(pull_tree(tree_));
+  EXPECT_GE(asked_.front().offset, 4'000'000U);
+  EXPECT_EQ(go_live(tree_), "");
+  slots_->tidy();
+  EXPECT_TRUE(fs::is_empty(settings_.live + ".slots/.serin/incoming")) << "once it was used";
+}
+
+TEST_F(PullPack, holds_one_large_object_at_a_time_whatever_a_source_begins) {
+  std::vector<std::string> contents;
+  for (int i = 0; i < 30; ++i) {
+    contents.push_back(noise(limits::kPackContentBytesMax + 10U, 90U + static_cast<unsigned>(i)));
+    tree_["n" + std::to_string(i)] = file(contents.back());
+  }
+  offer(tree_);
+  const auto sample = apply::objects_of(tree_);
+  Compressor compressor;
+  std::string pack = encode_pack_start({}, sample.root);
+  for (const auto& [id, bytes] : sample.objects) {
+    if (!sample.is_tree.at(id)) continue;
+    const auto size = static_cast<std::uint32_t>(bytes.size());
+    const PackEntry entry{.is_folder = true, .id = id, .object_bytes = size, .bytes = size};
+    const std::string group = encode_pack_group({entry}, bytes, {}, compressor);
+    pack.insert(id == sample.root ? encode_pack_start({}, sample.root).size() : pack.size(), group);
+  }
+  for (const std::string& content : contents) {
+    const PackEntry first{.id = digest_of(content), .object_bytes = content.size(), .bytes = 1'000};
+    pack += encode_pack_group({first}, content.substr(0, 1'000), {}, compressor);
+  }
+  pack += encode_pack_end();
+  std::size_t most = 0;
+  ASSERT_TRUE(pull_tree(tree_, [&](const GetObject& request, const Answer& truth) -> std::optional<Answer> {
+    if (!request.is_pack()) return truth;
+    std::size_t parts = 0;
+    for (const auto& entry : fs::directory_iterator(settings_.live + ".slots/.serin/incoming")) {
+      if (entry.path().extension() == ".part") ++parts;
+    }
+    most = std::max(most, parts);
+    return Answer{
+        ObjectPart{.object = request.object, .offset = request.offset, .object_bytes = pack.size(), .edition = 1},
+        pack.substr(request.offset, request.length)};
+  }));
+  EXPECT_LE(most, 1U);
+  EXPECT_EQ(go_live(tree_), "") << "it all came by name";
+}
+
+TEST_F(PullPack, takes_no_pack_that_is_larger_than_the_release_could_need) {
+  offer(tree_);
+  ASSERT_TRUE(pull_tree(tree_, [&](const GetObject& request, Answer truth) -> std::optional<Answer> {
+    if (auto* part = std::get_if<ObjectPart>(&truth.message); part != nullptr && request.is_pack()) {
+      part->object_bytes = 1ULL << 40U;
+      truth.payload.resize(request.length);
+    }
+    return truth;
+  }));
+  EXPECT_EQ(go_live(tree_), "");
 }
 
 TEST_F(PullPack, keeps_nothing_that_the_release_does_not_name) {

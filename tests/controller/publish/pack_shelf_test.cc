@@ -24,6 +24,8 @@ class PackShelfTest : public testing::Test {
       const auto stored = store_.put(bytes);
       if (!stored) throw std::runtime_error(stored.error().text);
     }
+    roots_.push_back(sample.root);
+    if (shelf_) shelf_->know(sample.root);
     return sample.root;
   }
   void start(std::uint64_t bytes_max = 1'000'000'000) {
@@ -31,6 +33,7 @@ class PackShelfTest : public testing::Test {
     auto started = PackShelf::start(packs_, posix::ObjectReader(folder_.path()), bytes_max);
     ASSERT_TRUE(started) << started.error().text;
     shelf_.emplace(std::move(*started));
+    for (const ObjectId& root : roots_) shelf_->know(root);
   }
   /// Asks until it is there or cannot be.
   Result<posix::OpenedContent> open(const ObjectId& from, const ObjectId& to) {
@@ -53,6 +56,7 @@ class PackShelfTest : public testing::Test {
   TemporaryFolder folder_;
   fs::path packs_ = folder_ / "packs";
   posix::ObjectWriter store_ = posix::ObjectWriter::open_folder(folder_.path()).value();
+  std::vector<ObjectId> roots_;
   std::optional<PackShelf> shelf_;
 };
 
@@ -88,24 +92,55 @@ TEST_F(PackShelfTest, keeps_it_over_a_restart_and_makes_the_same_again) {
   const auto first = open({}, to);
   ASSERT_TRUE(first);
   start();
-  EXPECT_EQ(shelf_->open({}, to).value().edition, first->edition);
+  EXPECT_EQ(open({}, to).value().edition, first->edition);
   EXPECT_EQ(shelf_->counters().made, 0U);
-  fs::remove(packs_ / pack_name({}, to).hex());
+  shelf_->clear();
+  EXPECT_EQ(files(), 0U);
   const auto again = open({}, to);
   ASSERT_TRUE(again);
   EXPECT_EQ(again->edition, first->edition);
   EXPECT_EQ(bytes_of(*again), bytes_of(*first)) << "what was open is still whole";
 }
 
-TEST_F(PackShelfTest, says_of_which_it_cannot_make_one) {
+TEST_F(PackShelfTest, makes_none_between_trees_that_it_was_not_told_of) {
   const ObjectId to = put({{"a", file("1")}});
   start();
   const auto opened = open(digest_of("unknown"), to);
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().kind, ErrorKind::not_found);
+  EXPECT_EQ(shelf_->open(to, digest_of("unknown")).error().kind, ErrorKind::not_found);
+  EXPECT_EQ(shelf_->open(to, to).error().kind, ErrorKind::not_found);
+  EXPECT_EQ(shelf_->counters().failed, 0U) << "no work for that";
+  EXPECT_TRUE(open({}, to)) << "others are made all the same";
+}
+
+TEST_F(PackShelfTest, says_of_which_it_cannot_make_one) {
+  const ObjectId from = put({{"a", file("1")}, {"b", file("kept")}});
+  const ObjectId to = put({{"a", file("2")}, {"b", file("kept")}});
+  start();
+  fs::remove(store_.path_of(digest_of("2")));
+  const auto opened = open(from, to);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().kind, ErrorKind::not_found);
   EXPECT_EQ(shelf_->counters().failed, 1U);
   EXPECT_EQ(files(), 0U);
-  EXPECT_TRUE(open({}, to)) << "others are made all the same";
+  ASSERT_TRUE(store_.put("2"));
+  shelf_->know(to);
+  EXPECT_TRUE(open(from, to)) << "a release was built again";
+}
+
+TEST_F(PackShelfTest, serves_none_that_was_damaged_while_it_was_not_there) {
+  const ObjectId to = put({{"a", file("1")}, {"b", file("content")}});
+  start();
+  const std::string good = bytes_of(open({}, to).value());
+  shelf_.reset();
+  const fs::path path = packs_ / pack_name({}, to).hex();
+  std::string bytes = posix::read_file(path, 1'000'000).value();
+  bytes[good.size() / 2] = static_cast<char>(bytes[good.size() / 2] ^ 1);
+  ASSERT_TRUE(posix::replace_file(path, bytes, 0600));
+  start();
+  EXPECT_EQ(bytes_of(open({}, to).value()), good);
+  EXPECT_EQ(shelf_->counters().made, 1U);
 }
 
 TEST_F(PackShelfTest, lets_the_longest_unused_go_when_there_are_too_many) {
@@ -128,7 +163,7 @@ TEST_F(PackShelfTest, lets_the_longest_unused_go_when_there_are_too_many) {
 TEST_F(PackShelfTest, clears_away_what_a_crash_left_and_refuses_a_stump) {
   const ObjectId to = put({{"a", file("1")}});
   fs::create_directories(packs_);
-  ASSERT_TRUE(posix::replace_file(packs_ / "new", "half", 0600));
+  ASSERT_TRUE(posix::replace_file(packs_ / "new.0", "half", 0600));
   start();
   EXPECT_EQ(files(), 0U);
   ASSERT_TRUE(posix::replace_file(packs_ / pack_name({}, to).hex(), "stump", 0600));
