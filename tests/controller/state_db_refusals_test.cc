@@ -67,10 +67,10 @@ TEST_F(StateDbRefusals, the_database_of_another_program) {
 }
 
 TEST_F(StateDbRefusals, a_database_of_a_newer_version) {
-  OtherProgram(file).run("PRAGMA user_version=5");
+  OtherProgram(file).run("PRAGMA user_version=6");
   EXPECT_EQ(error_of(file), (Error{ErrorKind::unsupported,
                                    "database " + file.string() +
-                                       ": written by a newer Serin (schema 5, this one knows 4): install that version "
+                                       ": written by a newer Serin (schema 6, this one knows 5): install that version "
                                        "again, or restore a backup"}));
 }
 

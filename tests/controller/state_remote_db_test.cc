@@ -61,14 +61,14 @@ TEST_F(StateRemoteDb, it_is_kept_as_long_as_samples_are) {
   EXPECT_THAT(OtherProgram(file).run("SELECT count(*) FROM remote"), ElementsAre("0"));
 }
 
-TEST_F(StateRemoteDb, what_version_3_stored_is_read_and_goes_on) {
+TEST_F(StateRemoteDb, what_version_4_stored_is_read_and_goes_on) {
   const rollout::Rollout running = sample_rollout(7);
   commit(rows_of(running));
-  OtherProgram(file).run("DROP TABLE remote; PRAGMA user_version=3");
+  OtherProgram(file).run("DROP TABLE remote; PRAGMA user_version=4");
   EXPECT_THAT(loaded().running, ElementsAre(running));
   commit({row(SourceKind::logstash, "web-9")});
   EXPECT_EQ(loaded().remote.at(7).size(), 1U);
-  EXPECT_THAT(OtherProgram(file).run("PRAGMA user_version"), ElementsAre("4"));
+  EXPECT_THAT(OtherProgram(file).run("PRAGMA user_version"), ElementsAre("5"));
 }
 
 TEST_F(StateRemoteDb, a_source_that_nobody_knows_is_refused_by_name) {
