@@ -2,6 +2,7 @@
 
 #include "protocol/host_fields.h"
 #include "protocol/messages.h"
+#include "protocol/operator_fields.h"
 #include "protocol/release.h"
 
 /// Each message's fields, once: names on the wire are stable and never reused. For wire.cc and its tests.
@@ -157,35 +158,6 @@ void fields(V& v, VerifyReport& m) {
   v("counts", m.counts);
   v("mended", m.mended);
   v("listed", m.listed);
-}
-template <class V>
-void fields(V& v, OperatorRequest& m) {
-  v("verb", m.verb);
-  v("application", m.application);
-  v("arguments", m.arguments);
-  v("message", m.message);
-  v("sudo_user", m.sudo_user);
-  v("force", m.force);
-  v("dry_run", m.dry_run);
-  v("yes", m.yes);
-  v("yes_delete", m.yes_delete);
-  v("detach", m.detach);
-  v("trace", m.trace);
-  v("since_ms", m.since_ms);
-  v("group", m.group);
-  v("wait_ms", m.wait_ms);
-  v("labels", m.labels);
-  v("name", m.name);
-  v("cwd", m.cwd);
-  v("repair", m.repair);
-}
-template <class V>
-void fields(V& v, OperatorEvent& m) {
-  v("final", m.final);
-  v("exit_code", m.exit_code);
-  v("kind", m.kind);
-  v("text", m.text);
-  v("json", m.json);
 }
 
 }  // namespace serin

@@ -40,6 +40,15 @@ cpu_ms() {
   done
   echo $sum
 }
+# Says so when not every host has it; what was measured is worth nothing then.
+deploy() {
+  local code=0
+  serin deploy "$@" >"$FLEET/deploy.out" || code=$?
+  if ((code != 0)); then
+    echo "serin deploy $* ended with $code:" >&2
+    tail -n 5 "$FLEET/deploy.out" >&2
+  fi
+}
 median() { printf '%s\n' "$@" | sort -n | sed -n "$((($# + 1) / 2))p"; }
 
 # measure NAME SERVER_PIDS CLIENT_PIDS COMMAND…: runs it ROUNDS times, after `prepare` each time; leaves medians in
@@ -51,6 +60,7 @@ measure() {
   local walls=() servers=() others=() wires=()
   for ((round = 0; round < rounds; round++)); do
     prepare $round
+    fleet_wait_connected "$FLEET_HOSTS"
     local s c b t
     # shellcheck disable=SC2086 # lists of pids
     s=$(cpu_ms $server_pids) c=$(cpu_ms $client_pids) b=$(wire) t=$(now_ms)
@@ -138,7 +148,7 @@ nothing() { :; }
 printf '%-34s %12s %12s %12s %18s\n' "" "to last host" "server CPU" "hosts' CPU" "on the wire"
 rounds=1
 prepare() { nothing; }
-measure serin-cold "$FLEET_CONTROLLER_PID" "$AGENTS" serin deploy --force -m cold >/dev/null
+measure serin-cold "$FLEET_CONTROLLER_PID" "$AGENTS" deploy --force -m cold
 measure rsync-cold "$daemon" $$ rsync_all tree "$HOSTS"
 row "first deploy, serin" serin-cold
 row "first deploy, rsync" rsync-cold
@@ -147,7 +157,7 @@ diff -r "$FLEET/staging" "$FLEET/hosts/web-01/live" >/dev/null || { echo "web-01
 sleep 10 # spare slots
 
 rounds=$ROUNDS
-measure serin-none "$FLEET_CONTROLLER_PID" "$AGENTS" serin deploy -m none >/dev/null
+measure serin-none "$FLEET_CONTROLLER_PID" "$AGENTS" deploy -m none
 measure rsync-none "$daemon" $$ rsync_all tree "$HOSTS"
 row "no change, serin" serin-none
 row "no change, rsync" rsync-none
@@ -155,8 +165,8 @@ compare none
 
 after=spares
 prepare() { touch_one "$1"; }
-measure serin-one "$FLEET_CONTROLLER_PID" "$AGENTS" serin deploy --force -m one "$FLEET/staging/${php[7]}" >/dev/null
-measure serin-whole "$FLEET_CONTROLLER_PID" "$AGENTS" serin deploy --force -m whole >/dev/null
+measure serin-one "$FLEET_CONTROLLER_PID" "$AGENTS" deploy --force -m one "$FLEET/staging/${php[7]}"
+measure serin-whole "$FLEET_CONTROLLER_PID" "$AGENTS" deploy --force -m whole
 after=
 measure rsync-one "$daemon" $$ rsync_all tree "$HOSTS"
 row "one file, serin PATH" serin-one
@@ -164,11 +174,11 @@ row "one file, serin (whole source)" serin-whole
 row "one file, rsync" rsync-one
 compare one
 
-serin deploy --force -m "catch up" >/dev/null
+deploy --force -m "catch up"
 spares
 after=spares
 prepare() { touch_fifty "$1"; }
-measure serin-fifty "$FLEET_CONTROLLER_PID" "$AGENTS" serin deploy --force -m fifty >/dev/null
+measure serin-fifty "$FLEET_CONTROLLER_PID" "$AGENTS" deploy --force -m fifty
 after=
 measure rsync-fifty "$daemon" $$ rsync_all tree "$HOSTS"
 row "50 files, serin" serin-fifty
@@ -213,11 +223,11 @@ FLEET_CONTROLLER_LINES='max_in_flight = "100%"'
 fleet_init $GIT_HOSTS 2 0
 fleet_start
 AGENTS="${FLEET_AGENT_PIDS[*]}"
-serin deploy --force -m first >/dev/null
+deploy --force -m first
 sleep 5
 after=spares
 prepare() { touch_one "$1"; }
-measure serin-git "$FLEET_CONTROLLER_PID" "$AGENTS" serin deploy --force -m one "$FLEET/staging/${php[7]}" >/dev/null
+measure serin-git "$FLEET_CONTROLLER_PID" "$AGENTS" deploy --force -m one "$FLEET/staging/${php[7]}"
 after=
 row "one file, $GIT_HOSTS hosts, serin PATH" serin-git
 row "one file, $GIT_HOSTS hosts, git" git-one
@@ -248,12 +258,12 @@ records 0 "${data[@]}"
 fleet_init $GIT_HOSTS 2 0
 fleet_start
 AGENTS="${FLEET_AGENT_PIDS[*]}"
-serin deploy --force -m first >/dev/null
+deploy --force -m first
 rsync_all tree $GIT_HOSTS
 sleep 3
 rounds=1
 prepare() { records 1 "${data[@]}"; }
-measure serin-large "$FLEET_CONTROLLER_PID" "$AGENTS" serin deploy --force -m large >/dev/null
+measure serin-large "$FLEET_CONTROLLER_PID" "$AGENTS" deploy --force -m large
 prepare() { nothing; }
 measure rsync-large "$daemon" $$ rsync_all tree $GIT_HOSTS
 row "10 x 20 MB, 1 %, 10 hosts, serin" serin-large
