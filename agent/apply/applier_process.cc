@@ -88,8 +88,11 @@ struct Applier::Parts {
     const auto request = [&stop] { stop.request_stop(); };
     const std::stop_callback on_superseded(superseded, request);
     const std::stop_callback on_leaving(leaving, request);
-    const auto failed = [](const char* step, const Error& error) {
-      return StageFailed{error.kind == ErrorKind::no_space ? "space" : step, error.text};
+    const auto failed = [this](const char* step, const Error& error) {
+      if (error.kind != ErrorKind::no_space) return StageFailed{step, error.text};
+      // Others need the room.
+      slots.drop_pulled();
+      return StageFailed{"space", error.text};
     };
     // What the host has already needs no source: going back is one rename.
     if (slots.has(release)) return Staged{release.slot_name(), 0};

@@ -350,6 +350,10 @@ Result<void> SlotDir::Parts::remove_slot(const std::string& name) {
   return remove_tree(slots_dir / name);
 }
 
+void SlotDir::drop_pulled() {
+  parts_->pulled_is_used = true;
+}
+
 Result<void> SlotDir::discard(const std::string& name) {
   parts_->pulled_is_used = true;
   const Slot* slot = parts_->find(name);

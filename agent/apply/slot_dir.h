@@ -102,7 +102,9 @@ class SlotDir {
   /// link and becomes kAdoptedSlot, which is a name to go back to; what is kept moves out of it before. After an error
   /// live() says which it is.
   Result<void> link_to(const std::string& slot);
-  /// Removes the slot when it is not live.
+  /// What was pulled and not built is of no more use: the next tidy() removes it.
+  void drop_pulled();
+  /// Removes the slot when it is not live, and what was pulled.
   Result<void> discard(const std::string& slot);
   /// Makes the spare (a clone of the live tree in links, so that the next build touches only what changed), removes
   /// pulled files that are of no more use, and surplus slots that are free: idle for idle_grace, and no process has its

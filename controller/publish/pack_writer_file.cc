@@ -140,10 +140,9 @@ bool is_sound_pack(const fs::path& path, const std::stop_token& stop) {
     hash.update({buffer.data(), wanted});
     at += wanted;
   }
+  const ObjectId id = hash.finish();
   std::uint64_t edition = 0;
-  for (const char byte : hash.finish().raw().substr(0, kEditionBytes)) {
-    edition = edition << 8U | static_cast<unsigned char>(byte);
-  }
+  for (const char byte : id.raw().substr(0, kEditionBytes)) edition = edition << 8U | static_cast<unsigned char>(byte);
   if (edition == opened->edition) return true;
   if (!stop.stop_requested()) ::unlink(path.c_str());
   return false;

@@ -72,7 +72,7 @@ class FullDisk : public SlotTest {
       if (after_pull) fill(room);
       const auto slot = pulled ? slots_->build(release) : Result<std::string>(std::unexpected(pulled.error()));
       const auto linked = slot ? slots_->link_to(*slot) : Result<void>(std::unexpected(slot.error()));
-      if (linked && refused >= 4) return difference(settings_.live, tree);
+      if (linked && refused >= 2) return difference(settings_.live, tree);
       if (linked) return "succeeded with room for " + std::to_string(room);
       if (linked.error().kind != ErrorKind::no_space) return "another error: " + linked.error().text;
       if (linked.error().text.find("No space left on device") == std::string::npos) return linked.error().text;
