@@ -115,10 +115,8 @@ struct PackShelf::Parts {
       }
       if (written) {
         all.packs[name] = State::whole;
-      } else if (written.error().kind == ErrorKind::not_found) {
-        all.packs[name] = State::impossible;
       } else {
-        all.packs.erase(name);  // it may be possible the next time
+        all.packs[name] = State::impossible;  // until there is another release
       }
     });
   }
