@@ -43,6 +43,7 @@ std::string machine_hash() {
 
 std::vector<ApplicationName> names_of(const AgentSettings& settings) {
   std::vector<ApplicationName> names;
+  names.reserve(settings.applications.size());
   for (const auto& [name, application] : settings.applications) names.push_back(name);
   return names;
 }

@@ -116,7 +116,7 @@ void StepWorker::run_order(const Job& job, const std::stop_token& leaving) {
                 .trouble = {}});
     return;
   }
-  const auto run = [&] { applier_->run(order, release, job.stop, leaving); };
+  const auto run = [this, &job, &leaving] { applier_->run(job.order->first, job.order->second, job.stop, leaving); };
   if (order.action == OrderAction::prefetch) {
     run_at_idle_priority(run);
   } else {

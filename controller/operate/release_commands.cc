@@ -124,6 +124,7 @@ std::vector<release::OtherBase> others_live(const ControllerState& state, const 
     live.emplace(status->second.live_root, status->second.live_release);
   }
   std::vector<release::OtherBase> others;
+  others.reserve(live.size());
   for (const auto& [root, number] : live) others.push_back({.release = number, .root = root});
   std::ranges::sort(others, {}, &release::OtherBase::release);
   return others;

@@ -26,8 +26,8 @@ class PackShelf {
 
   /// The root of a release.
   void know(const ObjectId& root);
-  /// The pack; `busy` while it is being made, `not_found` when it cannot be (a tree of the two is not known, an object
-  /// is missing).
+  /// The pack; `busy` while it is being made, `not_found` when it cannot be: a tree of the two is not known, an object
+  /// is missing, the disk is full; the latter two are tried again after the next know().
   Result<posix::OpenedContent> open(const ObjectId& from, const ObjectId& to);
   /// It will be asked for soon.
   void prepare(const ObjectId& from, const ObjectId& to);
