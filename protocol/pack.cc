@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::string_view kMagic = "serinpk1";
 constexpr std::size_t kStartBytes = 8 + 32 + 32;
-constexpr std::size_t kHeadBytes = 5 * 4;
+constexpr std::size_t kHeadBytes = 5 * sizeof(std::uint32_t);
 constexpr std::size_t kEntryBytes = 1 + 32 + 8 + 8 + 4 + 8 + 4 + 2;
 constexpr std::uint8_t kFolder = 1;
 constexpr std::uint8_t kFile = 2;

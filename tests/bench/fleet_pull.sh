@@ -60,7 +60,7 @@ measure() {
   local walls=() servers=() others=() wires=()
   for ((round = 0; round < rounds; round++)); do
     prepare $round
-    fleet_wait_connected "$FLEET_HOSTS"
+    [ -z "${FLEET_CONTROLLER_PID:-}" ] || fleet_wait_connected "$FLEET_HOSTS"
     local s c b t
     # shellcheck disable=SC2086 # lists of pids
     s=$(cpu_ms $server_pids) c=$(cpu_ms $client_pids) b=$(wire) t=$(now_ms)
