@@ -101,20 +101,9 @@ void read_exclude(const Setting& setting, std::vector<std::string>& to) {
 
 using Application = ApplicationSettings;
 
-/// Whole seconds: the judge counts in them.
-void read_seconds(const Setting& setting, std::chrono::seconds& to, Duration min, Duration max) {
-  Duration exact = to;
-  setting.read_duration(exact, min, max);
-  if (exact % 1s != 0ms) {
-    setting.refuse(fmt::format("{} is no whole number of seconds", duration_text(exact)), "whole seconds");
-    return;
-  }
-  to = std::chrono::duration_cast<std::chrono::seconds>(exact);
-}
-
 /// Of both judges.
 void read_baseline_min(const Setting& setting, Application& to) {
-  read_seconds(setting, to.sequential.baseline_min, 1s, limits::kLedgerCoarse);
+  setting.read_seconds(to.sequential.baseline_min, 1s, limits::kLedgerCoarse);
   to.fixed.baseline_min = to.sequential.baseline_min;
 }
 
@@ -139,16 +128,16 @@ constexpr Key<Application> kApplicationKeys[] = {
     {"baseline_min", R"("60s")", read_baseline_min},
     {"horizon", R"("60s")",
      [](const Setting& at, Application& to) {
-       read_seconds(at, to.sequential.horizon, limits::kHorizonMin, limits::kWaitMax);
+       at.read_seconds(to.sequential.horizon, limits::kHorizonMin, limits::kWaitMax);
      }},
     {"settle", R"("3s")",
      [](const Setting& at, Application& to) {
        if (at.says("auto")) return;
-       read_seconds(at, to.sequential.settle, 0s, limits::kSettleMax);
+       at.read_seconds(to.sequential.settle, 0s, limits::kSettleMax);
        to.settle_is_set = true;
      }},
     {"baseline", R"("300s")",
-     [](const Setting& at, Application& to) { read_seconds(at, to.sequential.baseline, 10s, limits::kBaselineMax); }},
+     [](const Setting& at, Application& to) { at.read_seconds(to.sequential.baseline, 10s, limits::kBaselineMax); }},
     {"tolerated", "1.5", [](const Setting& at, Application& to) { at.read_number(to.sequential.tolerated, 1, 100); }},
     {"bad", "2.0", [](const Setting& at, Application& to) { at.read_number(to.sequential.bad, 1.05, 1'000); }},
     {"excess_fail", "0.02",

@@ -279,6 +279,17 @@ void Setting::read_duration(Duration& to, Duration min, Duration max) const {
   }
 }
 
+void Setting::read_seconds(std::chrono::seconds& to, Duration min, Duration max) const {
+  using namespace std::chrono_literals;
+  Duration exact = to;
+  read_duration(exact, min, max);
+  if (exact % 1s != 0ms) {
+    refuse(fmt::format("{} is no whole number of seconds", duration_text(exact)), "whole seconds");
+    return;
+  }
+  to = std::chrono::duration_cast<std::chrono::seconds>(exact);
+}
+
 void Setting::read_bytes(std::uint64_t& to, std::uint64_t min, std::uint64_t max) const {
   const auto* text = std::get_if<std::string>(&value_->data);
   if (text == nullptr) return refuse_type("a size with its unit, in quotes,");

@@ -72,6 +72,8 @@ class Setting {
   }
   void read_number(double& to, double min, double max) const;
   void read_duration(Duration& to, Duration min, Duration max) const;
+  /// The same in whole seconds.
+  void read_seconds(std::chrono::seconds& to, Duration min, Duration max) const;
   /// Bytes with their unit, in quotes: "64MB".
   void read_bytes(std::uint64_t& to, std::uint64_t min, std::uint64_t max) const;
   /// A number of hosts (then `percent` is 0), or a share such as "10%" (then `count` is 0). 0 stands for none, where

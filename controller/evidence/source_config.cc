@@ -19,16 +19,6 @@ using SourceKey = Key<SourceSettings>;
 
 constexpr std::string_view kHostsPlace = "$hosts";
 
-void read_seconds(const Setting& setting, std::chrono::seconds& to, Duration min, Duration max) {
-  Duration exact = to;
-  setting.read_duration(exact, min, max);
-  if (exact % 1s != 0ms) {
-    setting.refuse(fmt::format("{} is no whole number of seconds", duration_text(exact)), "whole seconds");
-    return;
-  }
-  to = std::chrono::duration_cast<std::chrono::seconds>(exact);
-}
-
 /// "" stands for none.
 void read_optional(const Setting& setting, std::string& to) {
   to.clear();
@@ -134,9 +124,9 @@ const SourceKey kBothKeys[] = {
      [](const Setting& at, SourceSettings& to) {
        at.read_choice(to.judge, {{"fixed", judge::JudgeKind::fixed}, {"sequential", judge::JudgeKind::sequential}});
      }},
-    {"step", R"("10s")", [](const Setting& at, SourceSettings& to) { read_seconds(at, to.step, 1s, 300s); }},
-    {"baseline", R"("1h")", [](const Setting& at, SourceSettings& to) { read_seconds(at, to.baseline, 60s, 24h); }},
-    {"delay", R"("5s")", [](const Setting& at, SourceSettings& to) { read_seconds(at, to.delay, 0s, 300s); }},
+    {"step", R"("10s")", [](const Setting& at, SourceSettings& to) { at.read_seconds(to.step, 1s, 300s); }},
+    {"baseline", R"("1h")", [](const Setting& at, SourceSettings& to) { at.read_seconds(to.baseline, 60s, 24h); }},
+    {"delay", R"("5s")", [](const Setting& at, SourceSettings& to) { at.read_seconds(to.delay, 0s, 300s); }},
     {"delay_max", R"("60s")", [](const Setting& at, SourceSettings& to) { at.read_duration(to.delay_max, 1s, 10min); }},
     {"host_names", R"("same")",
      [](const Setting& at, SourceSettings& to) {
@@ -155,7 +145,7 @@ const SourceKey kBothKeys[] = {
     {"baseline_min", R"("60s")",
      [](const Setting& at, SourceSettings& to) {
        std::chrono::seconds least = std::chrono::ceil<std::chrono::seconds>(to.fixed.baseline_min);
-       read_seconds(at, least, 1s, 24h);
+       at.read_seconds(least, 1s, 24h);
        to.fixed.baseline_min = least;
      }},
 };
@@ -194,7 +184,7 @@ const SourceKey kPrometheusKeys[] = {
     {"host_label", R"("instance")",
      [](const Setting& at, SourceSettings& to) { at.read_text(to.prometheus.host_label); }},
     {"scrape", R"("15s")",
-     [](const Setting& at, SourceSettings& to) { read_seconds(at, to.prometheus.scrape, 1s, 5min); }},
+     [](const Setting& at, SourceSettings& to) { at.read_seconds(to.prometheus.scrape, 1s, 5min); }},
     {"absent_is_zero", "false",
      [](const Setting& at, SourceSettings& to) { at.read_flag(to.prometheus.absent_is_zero); }},
 };
