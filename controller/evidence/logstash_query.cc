@@ -6,7 +6,6 @@
 
 #include "controller/evidence/logstash.h"
 #include "controller/evidence/request_parts.h"
-#include "protocol/limits.h"
 
 namespace serin::evidence {
 
@@ -166,13 +165,6 @@ Result<std::vector<HttpRequest>> logstash_requests(const Question& question) {
       requests.push_back(messages_request(question, names->there()));
     }
     if (question.test) requests.push_back(count_request(question));
-  }
-  if (requests.size() > limits::kSourceRequestsMax) {
-    return failure(ErrorKind::invalid,
-                   fmt::format("{} hosts in steps of {} s take {} requests, {} are the most: a longer step, or a "
-                               "shorter baseline",
-                               question.hosts.size(), question.settings.step.count(), requests.size(),
-                               limits::kSourceRequestsMax));
   }
   return requests;
 }

@@ -5,7 +5,6 @@
 #include "controller/evidence/host_naming.h"
 #include "controller/evidence/prometheus.h"
 #include "controller/evidence/prometheus_parts.h"
-#include "protocol/limits.h"
 
 namespace serin::evidence {
 
@@ -95,13 +94,6 @@ Result<std::vector<HttpRequest>> prometheus_requests(const Question& question) {
   std::vector<HttpRequest> requests;
   for (const parts::Request& request : parts::plan_of(question)) {
     requests.push_back(request_for(question, request, names->there()));
-  }
-  if (requests.size() > limits::kSourceRequestsMax) {
-    return failure(ErrorKind::invalid,
-                   fmt::format("{} hosts in steps of {} s take {} requests, {} are the most: a longer step, or a "
-                               "shorter baseline",
-                               question.hosts.size(), question.settings.step.count(), requests.size(),
-                               limits::kSourceRequestsMax));
   }
   return requests;
 }

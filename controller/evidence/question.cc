@@ -4,6 +4,7 @@
 
 #include "controller/evidence/logstash.h"
 #include "controller/evidence/prometheus.h"
+#include "protocol/limits.h"
 #include "protocol/text.h"
 
 namespace serin::evidence {
@@ -21,8 +22,15 @@ Error bad_answer(const Question& question, const HttpRequest& request, const Htt
 }
 
 Result<std::vector<HttpRequest>> requests_of(const Question& question) {
-  if (question.source == SourceKind::logstash) return logstash_requests(question);
-  return prometheus_requests(question);
+  auto requests = question.source == SourceKind::logstash ? logstash_requests(question) : prometheus_requests(question);
+  if (requests && requests->size() > limits::kSourceRequestsMax) {
+    return failure(ErrorKind::invalid,
+                   fmt::format("{} hosts in steps of {} s take {} requests, {} are the most: a longer step, or a "
+                               "shorter baseline",
+                               question.hosts.size(), question.settings.step.count(), requests->size(),
+                               limits::kSourceRequestsMax));
+  }
+  return requests;
 }
 
 Result<Reading> reading_of(const Question& question, const std::vector<HttpRequest>& requests,

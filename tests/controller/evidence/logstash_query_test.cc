@@ -82,7 +82,7 @@ TEST(LogstashQuery, no_request_asks_for_more_buckets_than_a_server_gives) {
   EXPECT_EQ(Json::parse(requests->at(0).body)["query"]["bool"]["filter"][2]["terms"]["host.name"].size(), 22U);
   EXPECT_EQ(Json::parse(requests->at(2).body)["aggs"]["hosts"]["terms"]["size"], 6);
   for (int i = 50; i < 2'000; ++i) question.hosts.push_back("web-" + std::to_string(i));
-  EXPECT_FALSE(logstash_requests(question)) << "and not so many requests that they would never end";
+  EXPECT_FALSE(requests_of(question)) << "and not so many requests that they would never end";
 }
 
 TEST(LogstashQuery, messages_and_a_count_of_everything_may_fail) {
