@@ -65,5 +65,6 @@ void fields(V& v, Outcome& m) {
   v("live_root", m.live_root);
   v("at_ms", m.at_ms);
   v("bytes_pulled", m.bytes_pulled);
+  v("source_trouble", m.source_trouble);
 }
 }  // namespace serin

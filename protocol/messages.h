@@ -10,6 +10,7 @@
 #include "protocol/digest.h"
 #include "protocol/host_status.h"
 #include "protocol/operator_messages.h"
+#include "protocol/proxy_messages.h"
 #include "protocol/release.h"
 #include "protocol/verify_messages.h"
 
@@ -31,6 +32,8 @@ struct Hello {
   std::int64_t clock_ms = 0;
   std::int64_t wall_ms = 0;
   std::vector<ApplicationStatus> applications;
+  std::uint16_t proxy_port = 0;  ///< it serves content to its neighbours there; 0: it is no proxy
+  std::string proxy_address;     ///< where they reach it; empty: where the controller sees it
   friend bool operator==(const Hello&, const Hello&) = default;
 };
 
@@ -108,6 +111,7 @@ struct Outcome {
   ObjectId live_root;
   std::int64_t at_ms = 0;  ///< when the host reached this state
   std::uint64_t bytes_pulled = 0;
+  std::string source_trouble;  ///< which proxies it did without, and why; empty: each that it asked served it
   friend bool operator==(const Outcome&, const Outcome&) = default;
 };
 
@@ -163,6 +167,7 @@ struct Problem {
 
 using Message =
     std::variant<Hello, Heartbeat, Report, Outcome, Welcome, HeartbeatReply, Resync, Order, OutcomeReply, Problem,
-                 GetObject, ObjectPart, ObjectRefused, OperatorRequest, OperatorEvent, VerifyRequest, VerifyReport>;
+                 GetObject, ObjectPart, ObjectRefused, OperatorRequest, OperatorEvent, VerifyRequest, VerifyReport,
+                 ContentSources, FleetKeys>;
 
 }  // namespace serin

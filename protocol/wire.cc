@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "protocol/digest.h"
 #include "protocol/pack.h"
 #include "protocol/text.h"
 #include "protocol/wire_fields.h"
@@ -31,6 +32,8 @@ constexpr MessageType type_of() {
   if constexpr (std::is_same_v<T, OutcomeReply>) return MessageType::outcome_reply;
   if constexpr (std::is_same_v<T, VerifyRequest>) return MessageType::verify;
   if constexpr (std::is_same_v<T, VerifyReport>) return MessageType::verify_report;
+  if constexpr (std::is_same_v<T, ContentSources>) return MessageType::content_sources;
+  if constexpr (std::is_same_v<T, FleetKeys>) return MessageType::fleet_keys;
   if constexpr (std::is_same_v<T, Report>) return MessageType::report;
   if constexpr (std::is_same_v<T, GetObject>) return MessageType::get_object;
   if constexpr (std::is_same_v<T, ObjectPart>) return MessageType::object_part;
@@ -86,6 +89,25 @@ Result<void> check(const VerifyRequest& request) {
 Result<void> check(const VerifyReport& report) {
   if (report.listed.size() > limits::kDriftListed) return invalid("more paths than a report may list");
   return check_application(report.application);
+}
+Result<void> check(const ContentSources& sources) {
+  if (sources.near.size() + sources.far.size() > limits::kContentSourcesMax) return invalid("more sources than fit");
+  for (const auto* list : {&sources.near, &sources.far}) {
+    for (const ContentSource& source : *list) {
+      if (!is_plain_name(source.host, limits::kHostNameBytesMax)) return invalid("a bad host name");
+      if (!ObjectId::from_hex(source.key)) return invalid("a bad key");
+      if (!source.endpoint.starts_with("tcp://")) return invalid("a bad endpoint");
+    }
+  }
+  return {};
+}
+Result<void> check(const FleetKeys& keys) {
+  constexpr std::size_t kKeyBytes = 32;
+  for (const std::string* list : {&keys.admitted, &keys.revoked}) {
+    if (list->size() % kKeyBytes != 0) return invalid("a piece of a key");
+    if (list->size() > limits::kFleetKeysPerMessage * kKeyBytes) return invalid("more keys than a message may hold");
+  }
+  return {};
 }
 /// A newer agent may tell more of a message than is kept.
 constexpr std::size_t kTextFactor = 4;
@@ -185,6 +207,10 @@ std::string name_of_type(std::uint16_t type) {
       return "verify";
     case MessageType::verify_report:
       return "verify_report";
+    case MessageType::content_sources:
+      return "content_sources";
+    case MessageType::fleet_keys:
+      return "fleet_keys";
     case MessageType::report:
       return "report";
     case MessageType::get_object:
@@ -270,6 +296,10 @@ Result<Envelope> decode(std::string_view header_bytes, std::string_view body) {
       return decode_as<VerifyRequest>(*header, body, {.refuse_unknown_keys = true});
     case MessageType::verify_report:
       return decode_as<VerifyReport>(*header, body);
+    case MessageType::content_sources:
+      return decode_as<ContentSources>(*header, body);
+    case MessageType::fleet_keys:
+      return decode_as<FleetKeys>(*header, body);
     case MessageType::report:
       return decode_as<Report>(*header, body);
     case MessageType::get_object:

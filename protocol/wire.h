@@ -22,6 +22,8 @@ enum class MessageType : std::uint16_t {
   outcome_reply = 12,
   verify = 13,
   verify_report = 14,
+  content_sources = 15,
+  fleet_keys = 16,
   report = 20,
   get_object = 30,
   object_part = 31,

@@ -54,6 +54,8 @@ void fields(V& v, Hello& m) {
   v("clock_ms", m.clock_ms);
   v("wall_ms", m.wall_ms);
   v("applications", m.applications);
+  v("proxy_port", m.proxy_port);
+  v("proxy_address", m.proxy_address);
 }
 template <class V>
 void fields(V& v, Heartbeat& m) {
@@ -158,6 +160,24 @@ void fields(V& v, VerifyReport& m) {
   v("counts", m.counts);
   v("mended", m.mended);
   v("listed", m.listed);
+}
+template <class V>
+void fields(V& v, ContentSource& m) {
+  v("host", m.host);
+  v("endpoint", m.endpoint);
+  v("key", m.key);
+}
+template <class V>
+void fields(V& v, ContentSources& m) {
+  v("near", m.near);
+  v("far", m.far);
+}
+template <class V>
+void fields(V& v, FleetKeys& m) {
+  v("begins", m.begins);
+  v("ends", m.ends);
+  v("admitted", m.admitted);
+  v("revoked", m.revoked);
 }
 
 }  // namespace serin

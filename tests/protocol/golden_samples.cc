@@ -48,7 +48,9 @@ Hello hello() {
           .controller_key = object("controller key").hex(),
           .clock_ms = 123'456'789,
           .wall_ms = 1'700'000'000'123,
-          .applications = {status(), other_status()}};
+          .applications = {status(), other_status()},
+          .proxy_port = 4'702,
+          .proxy_address = "web-1.example.org"};
 }
 
 Report report() {
@@ -98,7 +100,8 @@ Outcome outcome() {
           .live_release = 12,
           .live_root = object("root of r12"),
           .at_ms = 123'456'791,
-          .bytes_pulled = 65'536};
+          .bytes_pulled = 65'536,
+          .source_trouble = "proxy web-2 (tcp://10.0.0.2:4702) did not answer for 3 s"};
 }
 
 Welcome welcome() {
@@ -219,6 +222,15 @@ std::vector<Envelope> messages() {
                    .counts = {.missing = 1, .extra = 2, .changed = 3, .mode = 4, .mtime = 5},
                    .mended = 6,
                    .listed = {{.path = "lib/a\n\xff", .kind = DriftKind::mtime, .mended = true}}},
+      ContentSources{
+          .near = {{.host = "web-2.example.org",
+                    .endpoint = "tcp://[2001:db8::2]:4702",
+                    .key = object("a proxy's key").hex()}},
+          .far = {{.host = "db-1", .endpoint = "tcp://10.0.0.3:4702", .key = object("another key").hex()}}},
+      FleetKeys{.begins = true,
+                .ends = true,
+                .admitted = std::string(object("a key").raw()) + std::string(object("a second key").raw()),
+                .revoked = std::string(object("a third key").raw())},
   };
   std::vector<Envelope> envelopes;
   for (const Message& message : all) {

@@ -123,5 +123,29 @@ TEST(Check, parts_of_objects_are_within_the_bounds) {
             "object_part: larger than an object or a pack may be");
 }
 
+TEST(Check, a_proxy_has_a_host_a_key_and_an_endpoint_and_there_are_not_many) {
+  const ContentSource good{.host = "web-1", .endpoint = "tcp://10.0.0.1:4702", .key = digest_of("key").hex()};
+  EXPECT_TRUE(pass(ContentSources{.near = {good}, .far = {good}}));
+  const auto bad = [&](const auto& spoil) {
+    ContentSource source = good;
+    spoil(source);
+    return refusal_of(ContentSources{.near = {good}, .far = {source}});
+  };
+  EXPECT_EQ(bad([](ContentSource& source) { source.host = "web 1"; }), "content_sources: a bad host name");
+  EXPECT_EQ(bad([](ContentSource& source) { source.key.pop_back(); }), "content_sources: a bad key");
+  EXPECT_EQ(bad([](ContentSource& source) { source.endpoint = "ipc:///run/x"; }), "content_sources: a bad endpoint");
+  const std::vector<ContentSource> most(limits::kContentSourcesMax, good);
+  EXPECT_TRUE(pass(ContentSources{.near = most}));
+  EXPECT_EQ(refusal_of(ContentSources{.near = most, .far = {good}}), "content_sources: more sources than fit");
+}
+
+TEST(Check, keys_of_the_fleet_are_whole_and_come_in_slices) {
+  const std::string most(limits::kFleetKeysPerMessage * 32, 'k');
+  EXPECT_TRUE(pass(FleetKeys{.admitted = most, .revoked = most}));
+  EXPECT_EQ(refusal_of(FleetKeys{.admitted = most + most.substr(0, 32)}),
+            "fleet_keys: more keys than a message may hold");
+  EXPECT_EQ(refusal_of(FleetKeys{.revoked = most.substr(1)}), "fleet_keys: a piece of a key");
+}
+
 }  // namespace
 }  // namespace serin

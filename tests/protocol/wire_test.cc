@@ -76,6 +76,8 @@ std::string smallest(MessageType type) {
     case MessageType::object_refused:
     case MessageType::operator_request:
     case MessageType::operator_event:
+    case MessageType::content_sources:
+    case MessageType::fleet_keys:
       return map(0);
   }
   return {};
