@@ -74,6 +74,26 @@ bool is_endpoint(std::string_view text) {
   return !host.empty() && host.find_first_not_of(kLetters) == std::string_view::npos;
 }
 
+void read_proxy_listen(const Setting& setting, AgentSettings& to) {
+  const auto address = setting.text();
+  if (!address) return;
+  if (!is_bind_address(*address)) {
+    setting.refuse(quoted(*address) + " is no address",
+                   "\"*\" for all, or an address or a network interface of this machine");
+  }
+  to.proxy.listen = *address;
+}
+
+void read_proxy_address(const Setting& setting, AgentSettings& to) {
+  const auto address = setting.any_text();
+  if (!address) return;
+  if (!address->empty() && !is_endpoint("tcp://" + *address + ":1")) {
+    setting.refuse(quoted(*address) + " is no host",
+                   "a name or an address (IPv6 in brackets), or \"\" for the one that the controller sees");
+  }
+  to.proxy.address = *address;
+}
+
 void read_controller(const Setting& setting, AgentSettings& to) {
   const auto endpoint = setting.text();
   if (!endpoint) return;
@@ -242,6 +262,13 @@ constexpr Key<AgentSettings> kKeys[] = {
      [](const Setting& at, AgentSettings& to) { read_keys_list(at, to.release_keys); }, true},
     {"prefetch_rate", R"("20MB")",
      [](const Setting& at, AgentSettings& to) { at.read_bytes(to.prefetch_rate, 0, 1'000'000'000'000); }},
+    {"proxy_port", "0", [](const Setting& at, AgentSettings& to) { at.read_whole(to.proxy.port, 0, 65'535); }},
+    {"proxy_listen", R"("*")", read_proxy_listen},
+    {"proxy_address", R"("")", read_proxy_address},
+    {"proxy_cache", R"("4GB")",
+     [](const Setting& at, AgentSettings& to) {
+       at.read_bytes(to.proxy.cache_bytes, 64'000'000, 100'000'000'000'000);
+     }},
     {"log_level", R"("info")",
      [](const Setting& at, AgentSettings& to) {
        at.read_choice<std::string>(

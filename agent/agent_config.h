@@ -100,6 +100,15 @@ struct ApplicationSettings {
   friend bool operator==(const ApplicationSettings&, const ApplicationSettings&) = default;
 };
 
+/// proxy_port and others: this host serves content to its neighbours.
+struct ProxySettings {
+  std::uint16_t port = 0;                     ///< 0: it does not
+  std::string listen = "*";                   ///< for all, or an address or a network interface of this machine
+  std::string address;                        ///< where neighbours reach it; empty: where the controller sees it
+  std::uint64_t cache_bytes = 4'000'000'000;  ///< of the controller's content that it keeps
+  friend bool operator==(const ProxySettings&, const ProxySettings&) = default;
+};
+
 /// agent.toml
 struct AgentSettings {
   std::string state_dir = "/var/lib/serin-agent";
@@ -111,6 +120,7 @@ struct AgentSettings {
   std::uint64_t verify_bytes_per_s = 50'000'000;  ///< read at most while an operator's verify looks at a tree
   std::uint64_t scrub_bytes_per_s = 2'000'000;    ///< likewise in the background; 0: no scrubbing
   Duration scrub_every = std::chrono::hours{24};  ///< a round of each live tree begins
+  ProxySettings proxy;
   std::map<ApplicationName, ApplicationSettings> applications;
   friend bool operator==(const AgentSettings&, const AgentSettings&) = default;
 };

@@ -95,7 +95,9 @@ void AgentCore::send_hello(Now now, Effects& effects) {
              .controller_key = to_hex(settings_.controller_keys[key_]),
              .clock_ms = now.steady.time_since_epoch().count(),
              .wall_ms = now.wall.time_since_epoch().count(),
-             .applications = statuses(now)},
+             .applications = statuses(now),
+             .proxy_port = settings_.proxy.port,
+             .proxy_address = settings_.proxy.address},
        effects);
   hello_request_ = newest_request_;
 }
@@ -255,8 +257,8 @@ Effects AgentCore::on_message(const Envelope& envelope, Now now) {
     }
   } else if (const auto* order = std::get_if<Order>(&envelope.message)) {
     take_order(*order, now, effects);
-  } else if (const auto* verify = std::get_if<VerifyRequest>(&envelope.message)) {
-    take_verify(*verify, effects);
+  } else {
+    take_other(envelope.message, effects);
   }
   return effects;
 }

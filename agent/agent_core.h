@@ -5,10 +5,10 @@
 #include <optional>
 #include <random>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "agent/agent_config.h"
+#include "agent/agent_effects.h"
 #include "agent/count/checkpoint.h"
 #include "agent/count/error_counter.h"
 #include "agent/report/report_queue.h"
@@ -22,45 +22,6 @@ struct Identity {
   std::string public_key;  ///< 32 raw bytes: our CURVE key
   std::string instance, boot_id, machine;
 };
-
-// ---- effects ----
-/// Make a new link to the controller with this pinned key (index into AgentSettings::controller_keys).
-struct Dial {
-  std::size_t key = 0;
-};
-struct CloseLink {};
-struct SendMessage {
-  Envelope envelope;
-};
-/// Carry this out in the application's worker; on_step_ended answers.
-struct RunOrder {
-  Order order;
-  Release release;
-};
-/// A newer order waits: a step that is still staging should end now.
-struct StopStaging {
-  ApplicationName application;
-};
-struct AcknowledgeOutcome {
-  ApplicationName application;
-  OrderId order;
-};
-/// Write down what was counted, with how far the logs are read: before any report that follows.
-struct SaveCounts {
-  count::Checkpoint checkpoint;  ///< without positions
-};
-/// A verify that was asked for, its release verified.
-struct TakeVerify {
-  VerifyRequest request;
-  Release release;
-};
-struct LogLine {
-  bool warning = false;
-  std::string text;
-};
-using Effect = std::variant<Dial, CloseLink, SendMessage, RunOrder, StopStaging, AcknowledgeOutcome, SaveCounts,
-                            LogLine, TakeVerify>;
-using Effects = std::vector<Effect>;
 
 /// Why a link ended or never came to be.
 enum class LinkEnd { denied, lost };
@@ -132,6 +93,7 @@ class AgentCore {
   void take_order(const Order& order, Now now, Effects& effects);
   void refuse_order(const Order& order, const std::string& step, const std::string& why, Now now, Effects& effects);
   void take_verify(const VerifyRequest& request, Effects& effects);
+  void take_other(const Message& message, Effects& effects);
   void send(Message message, Effects& effects, std::uint64_t request = 0, std::uint64_t reply_to = 0);
   void send_hello(Now now, Effects& effects);
   void send_heartbeat(Now now, Effects& effects);

@@ -12,7 +12,8 @@
 #include "agent/agent_core.h"
 #include "agent/apply/step_worker_process.h"
 #include "agent/count/counted_logs_file.h"
-#include "agent/pull/pull_socket.h"
+#include "agent/proxy/proxy_socket.h"
+#include "agent/pull/content_pulls_socket.h"
 #include "agent/verify/look_worker_process.h"
 #include "agent/verify/verify_desk.h"
 #include "protocol/posix/files.h"
@@ -55,18 +56,25 @@ std::uint64_t random_seed() {
   return seed;
 }
 
-/// The controller's host with another port: "tcp://deploy1:4700" -> "tcp://deploy1:4701".
-std::string content_endpoint(const std::string& controller, std::uint16_t port) {
-  return fmt::format("{}:{}", controller.substr(0, controller.rfind(':')), port);
+/// A host that cannot serve is no proxy, and deploys all the same.
+std::optional<proxy::Proxy> start_proxy(AgentSettings& settings, const posix::CurveKeys& keys) {
+  if (settings.proxy.port == 0) return std::nullopt;
+  auto started = proxy::Proxy::start(settings.proxy, keys, settings.state_dir);
+  if (started) return std::move(*started);
+  spdlog::error("this host is no proxy until it is started again: {}", started.error().text);
+  settings.proxy.port = 0;
+  return std::nullopt;
 }
 
 }  // namespace
 
 struct AgentLoop::Parts {
-  Parts(const AgentSettings& with, posix::LockFile state_lock, posix::CurveKeys with_keys)
+  Parts(const AgentSettings& with, posix::LockFile state_lock, posix::CurveKeys with_keys,
+        std::optional<proxy::Proxy> with_proxy)
       : settings(with),
         lock(std::move(state_lock)),
         keys(std::move(with_keys)),
+        own_proxy(std::move(with_proxy)),
         logs(settings, {.folder = settings.state_dir,
                         .boot_id = posix::boot_id(),
                         .new_run = to_hex(posix::random_bytes(8)),
@@ -81,6 +89,7 @@ struct AgentLoop::Parts {
               .scrub_bytes_per_s = settings.scrub_bytes_per_s,
               .scrub_every = settings.scrub_every},
              names_of(settings), random_seed(), read_clocks()) {
+    if (own_proxy) pulls.served_by_itself(own_proxy->own());
     for (const auto& [name, application] : settings.applications) {
       workers.try_emplace(name, apply::StepWorker::Options{
                                     .settings = application, .state_dir = settings.state_dir, .now = read_clocks});
@@ -92,6 +101,8 @@ struct AgentLoop::Parts {
   posix::CurveKeys keys;
   posix::SignalFd signals{SIGTERM, SIGINT};
   posix::LinkContext context{1};
+  std::optional<proxy::Proxy> own_proxy;
+  pull::ContentPulls pulls{context, keys, settings.prefetch_rate, random_seed()};
   std::optional<posix::ClientSocket> link;
   bool link_told = false;  ///< the core knows that it is up
   count::CountedLogs logs;
@@ -138,21 +149,22 @@ struct AgentLoop::Parts {
     // A message that finds no room is made again: reports are absolute, outcomes are resent, heartbeats follow.
     if (link) link->send(encode(message.envelope));
   }
-  [[nodiscard]] pull::Source content_source() const {
-    return {.endpoint = content_endpoint(settings.controller, core.content_port()),
-            .server_key = settings.controller_keys[core.key_in_use()]};
+  /// Where the controller serves content in this session.
+  void follow_controller() {
+    if (!core.ready()) return;
+    pulls.controller_at(settings.controller, core.content_port(), settings.controller_keys[core.key_in_use()]);
+    if (own_proxy) own_proxy->fetch_from(pulls.controller());
+  }
+  void carry_out(const UseSources& use) { pulls.told(use.proxies); }
+  void carry_out(const AdmitFleet& admit) {
+    if (own_proxy) own_proxy->admit(admit.keys);
   }
   void carry_out(const RunOrder& run) {
     perform_deeds(desk.on_order(run.order.application));
-    const pull::Source source = content_source();
+    follow_controller();
     spdlog::info("{}: order {}.{}: {} r{}", run.order.application, run.order.id.deployment, run.order.id.sequence,
                  name_of(run.order.action), run.release.number);
-    workers.at(run.order.application)
-        .run(run.order, run.release,
-             [this, source, rate = run.order.action == OrderAction::prefetch ? settings.prefetch_rate : 0](
-                 const Release& release, apply::SlotDir& slots, const std::stop_token& stop_pull) {
-               return pull::pull_release(context, keys, {source}, release, slots, rate, stop_pull);
-             });
+    workers.at(run.order.application).run(run.order, run.release, pulls.for_order(run.order));
   }
   void carry_out(const StopStaging& stop_it) { workers.at(stop_it.application).stop_staging(); }
   void carry_out(const AcknowledgeOutcome& done) { workers.at(done.application).acknowledge(done.order); }
@@ -199,13 +211,8 @@ struct AgentLoop::Parts {
   }
   void do_deed(const drift::StopLook&) { looks.stop(); }
   void do_deed(const drift::StartMend& mend) {
-    workers.at(mend.application)
-        .mend({.release = mend.release,
-               .drifts = mend.drifts,
-               .pull = [this, source = content_source()](const Release& release, const std::set<ObjectId>& files,
-                                                         apply::SlotDir& slots, const std::stop_token& stop_pull) {
-                 return pull::pull_objects(context, keys, {source}, release, files, slots, stop_pull);
-               }});
+    follow_controller();
+    workers.at(mend.application).mend({.release = mend.release, .drifts = mend.drifts, .pull = pulls.for_mending()});
   }
   void do_deed(const drift::SendReport& send) { perform(core.on_verify_report(send.report)); }
   void do_deed(const drift::NoteDrift& note) {
@@ -272,6 +279,8 @@ struct AgentLoop::Parts {
                        news->outcome->step.empty()
                            ? ""
                            : fmt::format(": {}: {}", news->outcome->step, printable(news->outcome->output)));
+          news->outcome->source_trouble = pulls.take_trouble(name);
+          if (!news->outcome->source_trouble.empty()) spdlog::warn("{}: {}", name, news->outcome->source_trouble);
           perform(core.on_outcome(*news->outcome, read_clocks()));
         }
         if (news->status) perform(core.on_status(*news->status, read_clocks()));
@@ -354,7 +363,9 @@ Result<AgentLoop> AgentLoop::open(const AgentSettings& settings) {
   }
   auto keys = posix::load_or_make_curve_keys(state_dir / "keys" / "agent");
   if (!keys) return std::unexpected(keys.error());
-  return AgentLoop(std::make_unique<Parts>(settings, std::move(*lock), std::move(*keys)));
+  AgentSettings used = settings;
+  auto proxy = start_proxy(used, *keys);
+  return AgentLoop(std::make_unique<Parts>(used, std::move(*lock), std::move(*keys), std::move(proxy)));
 }
 
 void AgentLoop::run() {

@@ -1,4 +1,4 @@
-// What the agent says of its live trees. The rest of AgentCore is in agent_core.cc.
+// What the agent says of its live trees, and what it is told of proxies. The rest of AgentCore is in agent_core.cc.
 #include <fmt/format.h>
 
 #include "agent/agent_core.h"
@@ -24,6 +24,16 @@ void AgentCore::take_verify(const VerifyRequest& request, Effects& effects) {
     return;
   }
   send(refused, effects);
+}
+
+void AgentCore::take_other(const Message& message, Effects& effects) {
+  if (const auto* verify = std::get_if<VerifyRequest>(&message)) {
+    take_verify(*verify, effects);
+  } else if (const auto* sources = std::get_if<ContentSources>(&message)) {
+    effects.emplace_back(UseSources{*sources});
+  } else if (const auto* keys = std::get_if<FleetKeys>(&message); keys != nullptr && settings_.proxy.port != 0) {
+    effects.emplace_back(AdmitFleet{*keys});
+  }
 }
 
 Effects AgentCore::on_drift(const ApplicationName& application, std::uint64_t drift, const std::string& path,

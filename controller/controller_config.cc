@@ -265,10 +265,7 @@ void read_operators_group(const Setting& setting, ControllerSettings& to) {
 void read_listen(const Setting& setting, ControllerSettings& to) {
   const auto address = setting.text();
   if (!address) return;
-  const bool good = *address == "*" || address->find_first_not_of(
-                                           "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                                           "0123456789.-_:[]%") == std::string::npos;
-  if (!good) {
+  if (!is_bind_address(*address)) {
     setting.refuse(quoted(*address) + " is no address",
                    "\"*\" for all, or an address or a network interface of this machine");
   }

@@ -165,9 +165,8 @@ struct Problem {
   friend bool operator==(const Problem&, const Problem&) = default;
 };
 
-using Message =
-    std::variant<Hello, Heartbeat, Report, Outcome, Welcome, HeartbeatReply, Resync, Order, OutcomeReply, Problem,
-                 GetObject, ObjectPart, ObjectRefused, OperatorRequest, OperatorEvent, VerifyRequest, VerifyReport,
-                 ContentSources, FleetKeys>;
+using Message = std::variant<Hello, Heartbeat, Report, Outcome, Welcome, HeartbeatReply, Resync, Order, OutcomeReply,
+                             Problem, GetObject, ObjectPart, ObjectRefused, OperatorRequest, OperatorEvent,
+                             VerifyRequest, VerifyReport, ContentSources, FleetKeys>;
 
 }  // namespace serin

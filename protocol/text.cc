@@ -191,6 +191,11 @@ std::optional<std::uint64_t> parse_bytes(std::string_view text) {
   return std::nullopt;
 }
 
+bool is_bind_address(std::string_view text) {
+  constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_:[]%";
+  return text == "*" || (!text.empty() && text.find_first_not_of(kLetters) == std::string_view::npos);
+}
+
 bool is_plain_name(std::string_view name, std::size_t bytes_max) {
   if (name.empty() || name.size() > bytes_max || name.front() == '.' || name.front() == '-') return false;
   for (const char c : name) {

@@ -34,6 +34,9 @@ std::optional<std::uint64_t> parse_bytes(std::string_view text);
 /// at most `bytes_max` bytes.
 bool is_plain_name(std::string_view name, std::size_t bytes_max = 64);
 
+/// "*", or what may be an address or a network interface to listen at; IPv6 in brackets.
+bool is_bind_address(std::string_view text);
+
 /// Shell-style pattern over a whole name: '*', '?', '[abc]', '[0-9]'.
 bool matches_pattern(std::string_view pattern, std::string_view name);
 

@@ -7,19 +7,29 @@
 #include <optional>
 
 #include "agent/pull/pull_session.h"
+#include "agent/pull/source_dial_socket.h"
 #include "agent/pull/unpacker_file.h"
 #include "protocol/limits.h"
 #include "protocol/posix/files.h"
 #include "protocol/posix/mailbox.h"
 #include "protocol/posix/system_clock.h"
+#include "protocol/text.h"
 
 namespace serin::pull {
 
 namespace {
 
 using namespace std::chrono_literals;
-constexpr Duration kSilenceMax = 10s;
-constexpr Duration kNothingNewMax = 60s;  ///< it answers, but nothing of use
+/// How long a source is borne with.
+struct Patience {
+  Duration silence;
+  Duration nothing_new;  ///< it answers, but nothing of use
+};
+constexpr Patience kWithController{.silence = 10s, .nothing_new = 60s};
+constexpr Patience kWithProxy{.silence = 3s, .nothing_new = 30s};
+/// A proxy that brings less in this time while it owes something is slow: 13 kB/s.
+constexpr Duration kSlowLook = 5s;
+constexpr std::uint64_t kSlowBytes = 64U << 10;
 constexpr Duration kLook = 100ms;
 constexpr Duration kRetryMax = 2s;
 constexpr Duration kPackWaitMax = 2min;  ///< for one that is being made; then object by object
@@ -34,10 +44,11 @@ constexpr int kMessagesPerTurn = 64;  ///< then it looks whether it should stop
 /// One pull over one connection.
 class Pull {
  public:
-  Pull(posix::ClientSocket socket, const Source& source, const Release& release, apply::SlotDir& slots, PackMark mark,
-       PullSession session, std::uint64_t bytes_per_s, const std::stop_token& stop)
-      : socket_(std::move(socket)),
-        source_(source),
+  Pull(Dialled source, const Release& release, apply::SlotDir& slots, PackMark mark, PullSession session,
+       std::uint64_t bytes_per_s, const std::stop_token& stop)
+      : socket_(std::move(source.socket)),
+        source_(std::move(source.source)),
+        patience_(source_.is_proxy() ? kWithProxy : kWithController),
         bytes_per_s_(bytes_per_s),
         pack_bytes_max_(release.bytes + release.files * kPackEntryBytes + kPackSmallBytes),
         slots_(slots),
@@ -50,7 +61,7 @@ class Pull {
   Pull& operator=(const Pull&) = delete;
 
   Result<void> run(const std::stop_token& stop) {
-    began_ = last_heard_ = last_progress_ = posix::boot_time();
+    began_ = last_heard_ = last_progress_ = slow_since_ = posix::boot_time();
     while (true) {
       if (auto asked = ask(); !asked) return asked;
       if (session_.done()) return {};
@@ -59,16 +70,13 @@ class Pull {
       if (auto taken = take(); !taken) return taken;
       // Who is asked for nothing is not silent.
       if (!session_.waits() && posix::boot_time() < retry_at_) last_heard_ = last_progress_ = posix::boot_time();
-      if (posix::boot_time() - last_heard_ > kSilenceMax) {
-        return lost(fmt::format("{} did not answer for {} s", source_.endpoint, kSilenceMax / 1s));
-      }
-      if (posix::boot_time() - last_progress_ > kNothingNewMax) {
-        return failure(ErrorKind::busy,
-                       fmt::format("{} sent nothing new for {} s", source_.endpoint, kNothingNewMax / 1s));
-      }
+      if (auto fair = check_source(); !fair) return fair;
     }
   }
 
+  /// Parts of its pack did not become what they should: it lies, or this host's live tree is damaged.
+  [[nodiscard]] std::uint64_t unfit() const { return unpacker_.unfit(); }
+  [[nodiscard]] const Source& source() const { return source_; }
   [[nodiscard]] apply::PullResult result() const {
     return {.bytes = bytes_, .objects = objects_ + unpacker_.objects()};
   }
@@ -79,6 +87,30 @@ class Pull {
   [[nodiscard]] bool brought_something() const { return last_progress_ != began_; }
 
  private:
+  /// It answers, and with something of use.
+  Result<void> check_source() {
+    const SteadyTime now = posix::boot_time();
+    if (now - last_heard_ > patience_.silence) {
+      return lost(fmt::format("{} did not answer for {} s", source_.text(), patience_.silence / 1s));
+    }
+    if (now - last_progress_ > patience_.nothing_new) {
+      return failure(ErrorKind::busy,
+                     fmt::format("{} sent nothing new for {} s", source_.text(), patience_.nothing_new / 1s));
+    }
+    if (!session_.waits() || now - slow_since_ > 2 * kSlowLook) {
+      slow_since_ = now;
+      slow_from_ = bytes_;
+    } else if (source_.is_proxy() && now - slow_since_ > kSlowLook) {
+      if (bytes_ - slow_from_ < kSlowBytes) {
+        return failure(ErrorKind::busy, fmt::format("{} sent only {} in {} s", source_.text(),
+                                                    bytes_text(bytes_ - slow_from_), kSlowLook / 1s));
+      }
+      slow_since_ = now;
+      slow_from_ = bytes_;
+    }
+    return {};
+  }
+
   std::unexpected<Error> lost(std::string text) {
     lost_ = true;
     return failure(ErrorKind::busy, std::move(text));
@@ -113,17 +145,17 @@ class Pull {
   Result<void> take() {
     state_ = socket_.state();
     if (state_ == posix::ClientSocket::State::denied) {
-      return failure(ErrorKind::busy, source_.endpoint + " does not know this host's key (any more)");
+      return failure(ErrorKind::busy, source_.text() + " does not know this host's key (any more)");
     }
     if (state_ == posix::ClientSocket::State::lost) {
-      return lost(fmt::format("no connection to {}", source_.endpoint));
+      return lost(fmt::format("no connection to {}", source_.text()));
     }
     for (int turn = 0; turn < kMessagesPerTurn; ++turn) {
       const auto received = socket_.receive();
       if (!received) return {};
       last_heard_ = posix::boot_time();
       const auto envelope = decode(received->header, received->body);
-      if (!envelope) return failure(ErrorKind::corrupt, source_.endpoint + ": " + envelope.error().text);
+      if (!envelope) return failure(ErrorKind::corrupt, source_.text() + ": " + envelope.error().text);
       if (const auto* part = std::get_if<ObjectPart>(&envelope->message)) {
         if (auto kept = keep(*part, received->payload); !kept) return kept;
       } else if (const auto* refused = std::get_if<ObjectRefused>(&envelope->message)) {
@@ -137,13 +169,13 @@ class Pull {
   Result<void> wait_for(const ObjectRefused& refused) {
     if (refused.reason != RefusalReason::busy) {
       if (session_.absent(refused.object)) return {};
-      return failure(ErrorKind::not_found, fmt::format("{} does not have object {} ({})", source_.endpoint,
+      return failure(ErrorKind::not_found, fmt::format("{} does not have object {} ({})", source_.text(),
                                                        refused.object.brief(), name_of(refused.reason)));
     }
     if (!session_.pack_over()) {
       // It is being made: the larger it is the longer, so that asking less and less often costs nothing.
       if (posix::boot_time() - began_ > kPackWaitMax) session_.give_up_pack();
-      last_progress_ = posix::boot_time();
+      if (!source_.is_proxy()) last_progress_ = posix::boot_time();
     }
     session_.retry(refused.object, refused.offset);
     const Duration asked{std::max<std::uint32_t>(refused.retry_ms, 1)};
@@ -168,7 +200,7 @@ class Pull {
     keep_to_rate();
     if (!actions->empty()) last_progress_ = posix::boot_time();
     for (const Action& action : *actions) {
-      if (auto done = std::visit([&](const auto& value) { return act(value); }, action); !done) return own(done);
+      if (auto done = std::visit([&](const auto& value) { return act(value); }, action); !done) return done;
     }
     return {};
   }
@@ -181,28 +213,36 @@ class Pull {
     retry_at_ = std::max(retry_at_, began_ + earned);
   }
 
-  Result<void> act(const AppendPack& part) { return unpacker_.append(part); }
+  Result<void> act(const AppendPack& part) {
+    if (auto appended = unpacker_.append(part); !appended) return own(appended);
+    // Without proxies there is nobody else to ask for a sound one: the rest comes object by object.
+    if (unpacker_.is_no_pack() && source_.is_proxy()) {
+      return failure(ErrorKind::corrupt, source_.text() + " sent a pack that is none");
+    }
+    return {};
+  }
   Result<void> act(const StoreTree& tree) {
     ++objects_;
-    return slots_.put_tree(tree.id, tree.bytes);
+    return own(slots_.put_tree(tree.id, tree.bytes));
   }
   Result<void> act(const AppendFile& append) {
     auto file = files_.find(append.id);
     if (file == files_.end()) {
       auto opened = slots_.begin_incoming(append.id);
-      if (!opened) return std::unexpected(opened.error());
+      if (!opened) return own(std::unexpected(opened.error()));
       file = files_.emplace(append.id, std::move(*opened)).first;
     }
-    return posix::write_all(file->second.get(), append.bytes, "an incoming object");
+    return own(posix::write_all(file->second.get(), append.bytes, "an incoming object"));
   }
   Result<void> act(const FinishFile& finish) {
     ++objects_;
     files_.erase(finish.id);
-    return slots_.finish_incoming(finish.id);
+    return own(slots_.finish_incoming(finish.id));
   }
 
   posix::ClientSocket socket_;
-  const Source& source_;
+  Source source_;
+  Patience patience_;
   std::uint64_t bytes_per_s_, pack_bytes_max_;
   apply::SlotDir& slots_;
   PullSession session_;
@@ -210,45 +250,53 @@ class Pull {
   posix::ClientSocket::State state_ = posix::ClientSocket::State::dialling;
   std::map<ObjectId, posix::UniqueFd> files_;
   std::uint64_t bytes_ = 0, objects_ = 0;
-  SteadyTime began_{}, last_heard_{}, last_progress_{}, retry_at_{};
+  std::uint64_t slow_from_ = 0;
+  SteadyTime began_{}, last_heard_{}, last_progress_{}, retry_at_{}, slow_since_{};
   Duration busy_wait_{};
   bool space_checked_ = false, lost_ = false, own_fault_ = false;
 };
 
+/// Without the source's name before it.
+std::string reason_of(const Source& source, const Error& error) {
+  const std::string name = source.text() + " ";
+  return error.text.starts_with(name) ? error.text.substr(name.size()) : "serves no more: " + error.text;
+}
+
 /// What an attempt begins with: all that earlier ones brought is on the disk.
 using MakeSession = std::function<PullSession(PackMark mark)>;
 
-Result<apply::PullResult> pull_from(posix::LinkContext& context, const posix::CurveKeys& keys,
-                                    const std::vector<Source>& sources, const Release& release, apply::SlotDir& slots,
+Result<apply::PullResult> pull_from(posix::LinkContext& context, const posix::CurveKeys& keys, SourceChoice& sources,
+                                    const Release& release, apply::SlotDir& slots, const GetObject& probe,
                                     const MakeSession& make_session, std::uint64_t bytes_per_s,
                                     const std::stop_token& stop) {
   apply::PullResult sum;
   SteadyTime last_news = posix::boot_time();
   Duration redial = kRedialMin;
-  for (std::size_t next = 0;;) {
-    const Source& source = sources.at(next);
-    auto socket = posix::ClientSocket::dial(context, {.endpoint = source.endpoint,
-                                                      .curve = keys,
-                                                      .server_key = source.server_key,
-                                                      .frame_bytes_max = limits::kContentFrameBytesMax,
-                                                      .high_water_mark = limits::kHighWaterMark});
-    if (!socket) return std::unexpected(socket.error());
+  while (true) {
+    auto source = dial_next(context, keys, sources, probe, stop);
+    if (!source) return std::unexpected(source.error());
     const PackMark mark = slots.pack_mark(slots.base(), release.root);
-    Pull pull(std::move(*socket), source, release, slots, mark, make_session(mark), bytes_per_s, stop);
+    Pull pull(std::move(*source), release, slots, mark, make_session(mark), bytes_per_s, stop);
     const auto pulled = pull.run(stop);
     sum.bytes += pull.result().bytes;
     sum.objects += pull.result().objects;
+    const bool is_proxy = pull.source().is_proxy();
+    if (is_proxy && pull.unfit() > 0) {
+      sources.drop(pull.source(), "sent a pack that does not fit, or what is live here is damaged (serin verify)");
+    }
     if (pulled) return sum;
     if (pull.is_own_fault() || stop.stop_requested()) return std::unexpected(pulled.error());
     if (pull.brought_something()) {
       last_news = posix::boot_time();
       redial = kRedialMin;
     }
-    if (next + 1 < sources.size()) {
-      ++next;
+    if (is_proxy) {
+      sources.drop(pull.source(), reason_of(pull.source(), pulled.error()));
       continue;
     }
-    if (!pull.is_lost() || posix::boot_time() - last_news > kNothingNewMax) return std::unexpected(pulled.error());
+    if (!pull.is_lost() || posix::boot_time() - last_news > kWithController.nothing_new) {
+      return std::unexpected(pulled.error());
+    }
     posix::wait_or_stop(redial, stop);
     redial = std::min(2 * redial, kRedialMax);
   }
@@ -256,21 +304,22 @@ Result<apply::PullResult> pull_from(posix::LinkContext& context, const posix::Cu
 
 }  // namespace
 
-Result<apply::PullResult> pull_release(posix::LinkContext& context, const posix::CurveKeys& keys,
-                                       const std::vector<Source>& sources, const Release& release,
-                                       apply::SlotDir& slots, std::uint64_t bytes_per_s, const std::stop_token& stop) {
+Result<apply::PullResult> pull_release(posix::LinkContext& context, const posix::CurveKeys& keys, SourceChoice& sources,
+                                       const Release& release, apply::SlotDir& slots, std::uint64_t bytes_per_s,
+                                       const std::stop_token& stop) {
   const MakeSession make = [&](PackMark mark) {
     return PullSession(release.root, slots.base(),
                        {.tree = [&slots](const ObjectId& id) { return slots.tree(id); },
                         .has_file = [&slots](const ObjectId& id) { return slots.has_file(id); }},
                        mark);
   };
-  return pull_from(context, keys, sources, release, slots, make, bytes_per_s, stop);
+  const ObjectId name = pack_name(slots.base(), release.root);
+  const GetObject probe{.object = name, .length = 1, .pack_from = slots.base(), .pack_to = release.root};
+  return pull_from(context, keys, sources, release, slots, probe, make, bytes_per_s, stop);
 }
 
-Result<apply::PullResult> pull_objects(posix::LinkContext& context, const posix::CurveKeys& keys,
-                                       const std::vector<Source>& sources, const Release& release,
-                                       const std::set<ObjectId>& files, apply::SlotDir& slots,
+Result<apply::PullResult> pull_objects(posix::LinkContext& context, const posix::CurveKeys& keys, SourceChoice& sources,
+                                       const Release& release, const std::set<ObjectId>& files, apply::SlotDir& slots,
                                        const std::stop_token& stop) {
   const MakeSession make = [&](PackMark /*mark*/) {
     PullSession session(
@@ -280,7 +329,8 @@ Result<apply::PullResult> pull_objects(posix::LinkContext& context, const posix:
     session.give_up_pack();
     return session;
   };
-  return pull_from(context, keys, sources, release, slots, make, 0, stop);
+  const GetObject probe{.object = release.root, .length = 1};
+  return pull_from(context, keys, sources, release, slots, probe, make, 0, stop);
 }
 
 }  // namespace serin::pull

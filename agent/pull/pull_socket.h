@@ -8,32 +8,26 @@
 
 #include "agent/apply/applier_process.h"
 #include "agent/apply/slot_dir.h"
+#include "agent/pull/source_choice.h"
 #include "protocol/posix/link_socket.h"
 
 namespace serin::pull {
 
-/// Where objects come from.
-struct Source {
-  std::string endpoint;    ///< "tcp://10.0.0.1:4701"
-  std::string server_key;  ///< 32 raw bytes
-};
-
 /// Pulls what `release` needs and the slots lack: the pack over the live tree where the source has it, then object by
 /// object what is still missing; at most limits::kCreditBytes outstanding; each object is hashed and refused when it is
-/// not what its id says. The sources are asked in their order, none of them after it failed; only the last one is
-/// dialled again when its connection ends or it falls silent, until nothing new has come for a minute. What one source
-/// brought is not asked for again, also after this call, however it ends. Blocks; give it a worker thread. Errors of
-/// the last source: `busy`: no answer, or `stop` was requested; `not_found`: it lacks an object; `corrupt`: it lies. No
-/// more than `bytes_per_s` are asked for; 0: no bound.
-Result<apply::PullResult> pull_release(posix::LinkContext& context, const posix::CurveKeys& keys,
-                                       const std::vector<Source>& sources, const Release& release,
-                                       apply::SlotDir& slots, std::uint64_t bytes_per_s, const std::stop_token& stop);
+/// not what its id says. A proxy that is dead, slow, lacks something or lies is dropped from `sources` and the next one
+/// asked; the controller is dialled again when its connection ends or it falls silent, until nothing new has come for a
+/// minute. What one source brought is not asked for again, also after this call, however it ends. Blocks; give it a
+/// worker thread. Errors, the controller's: `busy`: no answer, or `stop` was requested; `not_found`: it lacks an
+/// object; `corrupt`: it lies. No more than `bytes_per_s` are asked for; 0: no bound.
+Result<apply::PullResult> pull_release(posix::LinkContext& context, const posix::CurveKeys& keys, SourceChoice& sources,
+                                       const Release& release, apply::SlotDir& slots, std::uint64_t bytes_per_s,
+                                       const std::stop_token& stop);
 
 /// The same for these files alone, whatever the live tree holds, and for folders' objects that the slots lack: what
 /// mending a damaged tree needs.
-Result<apply::PullResult> pull_objects(posix::LinkContext& context, const posix::CurveKeys& keys,
-                                       const std::vector<Source>& sources, const Release& release,
-                                       const std::set<ObjectId>& files, apply::SlotDir& slots,
+Result<apply::PullResult> pull_objects(posix::LinkContext& context, const posix::CurveKeys& keys, SourceChoice& sources,
+                                       const Release& release, const std::set<ObjectId>& files, apply::SlotDir& slots,
                                        const std::stop_token& stop);
 
 }  // namespace serin::pull

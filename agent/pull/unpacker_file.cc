@@ -42,6 +42,7 @@ Result<void> Unpacker::append(const AppendPack& part) {
     if (stop_.stop_requested()) return failure(ErrorKind::busy, "stopped: a newer order took its place");
     const auto group = reader_.next();
     if (!group) {
+      no_pack_ = true;
       session_.give_up_pack();
       return {};
     }
@@ -78,7 +79,10 @@ Result<void> Unpacker::unpack(const PackReader::Group& group) {
   }
   if (!read_prefix(group.entries)) return {};
   content_.resize(content_bytes(group.entries));
-  if (!decompressor_.decompress(group.frame, prefix_, content_)) return {};
+  if (!decompressor_.decompress(group.frame, prefix_, content_)) {
+    ++unfit_;
+    return {};
+  }
   std::string_view rest = content_;
   for (const PackEntry& entry : group.entries) {
     const std::string_view bytes = rest.substr(0, entry.bytes);
@@ -104,7 +108,10 @@ bool Unpacker::read_prefix(const PackEntries& entries) {
 
 Result<void> Unpacker::keep(const PackEntry& entry, std::string_view bytes) {
   if (entry.bytes != entry.object_bytes) return keep_piece(entry, bytes);
-  if (digest_of(bytes) != entry.id) return {};
+  if (digest_of(bytes) != entry.id) {
+    ++unfit_;
+    return {};
+  }
   if (entry.is_folder) return keep_folder(entry.id, bytes);
   auto fd = slots_.begin_incoming(entry.id);
   if (!fd) return std::unexpected(fd.error());
@@ -135,6 +142,7 @@ Result<void> Unpacker::keep_piece(const PackEntry& entry, std::string_view bytes
   growing.bytes += bytes.size();
   if (growing.bytes < entry.object_bytes) return {};
   if (growing.bytes > entry.object_bytes || growing.hash.finish() != entry.id) {
+    ++unfit_;
     drop_growing();
     return {};
   }

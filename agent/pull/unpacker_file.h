@@ -31,6 +31,10 @@ class Unpacker {
   /// `stop` is requested. A pack that is none is given up: the session goes on without.
   Result<void> append(const AppendPack& part);
   [[nodiscard]] std::uint64_t objects() const { return objects_; }
+  /// Groups or objects that did not become what their names say.
+  [[nodiscard]] std::uint64_t unfit() const { return unfit_; }
+  /// What came is no pack: whoever sent it lies, whatever this host has.
+  [[nodiscard]] bool is_no_pack() const { return no_pack_; }
 
  private:
   /// A large object of which pieces are there: one at a time, since its pieces follow one another.
@@ -62,7 +66,8 @@ class Unpacker {
   std::string prefix_, content_;  ///< reused
   std::optional<Growing> growing_;
   std::uint64_t objects_ = 0, marked_ = 0;
-  bool space_checked_ = false;
+  std::uint64_t unfit_ = 0;
+  bool space_checked_ = false, no_pack_ = false;
 };
 
 }  // namespace serin::pull

@@ -1,17 +1,10 @@
 #include "controller/publish/pack_shelf_file.h"
 
-#include <fcntl.h>
-#include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <map>
 #include <set>
 #include <string>
-#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -93,18 +86,18 @@ struct PackShelf::Parts {
 
   void make(const Pair& pair, PackWriter& writer, const std::stop_token& stop) {
     const ObjectId name = pack_name(pair.from, pair.to);
-    const bool there = is_sound_pack(path_of(name), stop);
+    const bool there = posix::is_sound_content(path_of(name), stop);
     Result<std::uint64_t> written = 0;
     if (!there && !stop.stop_requested()) {
       written = writer.write(pair.from, pair.to, stop);
       if (!written && written.error().kind == ErrorKind::no_space) {
-        make_room(0);
+        posix::drop_longest_unused(folder, 0);
         written = writer.write(pair.from, pair.to, stop);
       }
       if (written) {
         ++made;
         bytes += *written;
-        make_room(bytes_max);
+        posix::drop_longest_unused(folder, bytes_max);
       } else if (!stop.stop_requested()) {
         ++failed;
       }
@@ -119,30 +112,6 @@ struct PackShelf::Parts {
         all.packs[name] = State::impossible;  // until there is another release
       }
     });
-  }
-
-  /// Removes the longest unused until the others have no more than that.
-  void make_room(std::uint64_t bytes_kept) const {
-    struct File {
-      fs::file_time_type used;
-      std::uint64_t bytes = 0;
-      fs::path path;
-    };
-    std::vector<File> files;
-    std::uint64_t sum = 0;
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator(folder, error)) {
-      std::error_code gone;
-      File file{entry.last_write_time(gone), entry.file_size(gone), entry.path()};
-      if (gone || !ObjectId::from_hex(file.path.filename().string())) continue;
-      sum += file.bytes;
-      files.push_back(std::move(file));
-    }
-    std::sort(files.begin(), files.end(), [](const File& a, const File& b) { return a.used < b.used; });
-    for (const File& file : files) {
-      if (sum <= bytes_kept) return;
-      if (::unlink(file.path.c_str()) == 0) sum -= file.bytes;
-    }
   }
 
   fs::path folder;
@@ -161,10 +130,7 @@ PackShelf::~PackShelf() = default;
 Result<PackShelf> PackShelf::start(const fs::path& folder, const posix::ObjectReader& objects,
                                    std::uint64_t bytes_max) {
   if (auto made = posix::make_folders(folder, 0700); !made) return std::unexpected(made.error());
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    if (!ObjectId::from_hex(entry.path().filename().string())) ::unlink(entry.path().c_str());
-  }
+  posix::drop_unfinished(folder);
   return PackShelf(std::make_unique<Parts>(folder, objects, bytes_max));
 }
 
@@ -179,7 +145,7 @@ void PackShelf::know(const ObjectId& root) {
 Result<posix::OpenedContent> PackShelf::open(const ObjectId& from, const ObjectId& to) {
   const ObjectId name = pack_name(from, to);
   if (parts_->is_whole(name)) {
-    if (auto opened = open_pack(parts_->path_of(name)); opened) return opened;
+    if (auto opened = posix::open_content(parts_->path_of(name)); opened) return opened;
   }
   if (!parts_->ask_for({from, to}, parts_->asked)) {
     return failure(ErrorKind::not_found, "a pack between trees that are not both known");
@@ -192,7 +158,7 @@ void PackShelf::prepare(const ObjectId& from, const ObjectId& to) {
 }
 
 void PackShelf::clear() {
-  parts_->make_room(0);
+  posix::drop_longest_unused(parts_->folder, 0);
 }
 
 PackShelf::Counters PackShelf::counters() const {

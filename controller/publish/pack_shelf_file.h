@@ -10,11 +10,11 @@
 namespace serin::publish {
 
 /// Packs as files, made by a thread of its own when they are first asked for, kept while there is room for them:
-/// FOLDER/NAME, where NAME is pack_name() in hexadecimal; the pack, then the 8 bytes of its edition (the beginning of
-/// its SHA-256). The longest unused go first when all together are larger than `bytes_max`, or the disk has no more
-/// room; one that is open is read to its end all the same. Any of them may be removed at any time. One that an earlier
-/// life left is hashed before it is served. Only packs between trees that it was told of are made, so that nobody keeps
-/// it busy with others; prepared ones have threads of their own. All functions from any thread; none of them blocks.
+/// as protocol/posix/content_folder.h says. The longest unused go first when all together are larger than `bytes_max`,
+/// or the disk has no more room; one that is open is read to its end all the same. Any of them may be removed at any
+/// time. One that an earlier life left is hashed before it is served. Only packs between trees that it was told of are
+/// made, so that nobody keeps it busy with others; prepared ones have threads of their own. All functions from any
+/// thread; none of them blocks.
 class PackShelf {
  public:
   /// Makes the folder; removes what an earlier life was writing.

@@ -2,15 +2,14 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <thread>
 
 #include "protocol/limits.h"
+#include "protocol/posix/content_folder.h"
 #include "protocol/posix/files.h"
 #include "protocol/text.h"
 
@@ -20,11 +19,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::size_t kEditionBytes = 8;
 constexpr unsigned kEncodersMax = 4;
 /// That a pack leaves free: the database has the rest of it for itself.
 constexpr std::uint64_t kReserveBytes = 4 * limits::kControllerReserveBytes;
-constexpr std::size_t kReadBytes = 256U << 10;
 
 /// Appends `bytes` bytes of an object from `offset` on.
 Result<void> append_object(const posix::ObjectReader& objects, const ObjectId& id, std::uint64_t offset,
@@ -104,9 +101,9 @@ Result<std::uint64_t> PackWriter::write_groups(int fd, const std::vector<Planned
     next += count;
   }
   if (auto written = write(encode_pack_end()); !written) return std::unexpected(written.error());
-  const std::string edition(hash.finish().raw().substr(0, kEditionBytes));
+  const std::string edition = posix::edition_bytes(posix::edition_of(hash.finish()));
   if (auto written = posix::write_all(fd, edition, "a pack"); !written) return std::unexpected(written.error());
-  return bytes + kEditionBytes;
+  return bytes + posix::kEditionBytes;
 }
 
 Result<std::string> PackWriter::encode(const PlannedGroup& group, Encoder& encoder) const {
@@ -127,42 +124,6 @@ Result<std::string> PackWriter::encode(const PlannedGroup& group, Encoder& encod
     entries.push_back(entry);
   }
   return encode_pack_group(entries, encoder.content, encoder.prefix, encoder.compressor);
-}
-
-bool is_sound_pack(const fs::path& path, const std::stop_token& stop) {
-  const auto opened = open_pack(path);
-  if (!opened) return false;
-  Sha256 hash;
-  std::vector<char> buffer(kReadBytes);
-  for (std::uint64_t at = 0; at < opened->bytes && !stop.stop_requested();) {
-    const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), opened->bytes - at));
-    if (posix::read_at(opened->fd.get(), at, buffer.data(), wanted) != wanted) break;
-    hash.update({buffer.data(), wanted});
-    at += wanted;
-  }
-  const ObjectId id = hash.finish();
-  std::uint64_t edition = 0;
-  for (const char byte : id.raw().substr(0, kEditionBytes)) edition = edition << 8U | static_cast<unsigned char>(byte);
-  if (edition == opened->edition) return true;
-  if (!stop.stop_requested()) ::unlink(path.c_str());
-  return false;
-}
-
-Result<posix::OpenedContent> open_pack(const fs::path& path) {
-  posix::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!fd) return std::unexpected(posix::errno_error("open " + path.string(), errno));
-  struct stat about{};
-  if (::fstat(fd.get(), &about) != 0) return std::unexpected(posix::errno_error("stat " + path.string(), errno));
-  const auto size = static_cast<std::uint64_t>(about.st_size);
-  std::array<char, kEditionBytes> edition{};
-  if (size < kEditionBytes ||
-      posix::read_at(fd.get(), size - kEditionBytes, edition.data(), kEditionBytes) != kEditionBytes) {
-    return failure(ErrorKind::corrupt, fmt::format("{} is no pack", path.string()));
-  }
-  ::futimens(fd.get(), nullptr);
-  posix::OpenedContent opened{.fd = std::move(fd), .bytes = size - kEditionBytes};
-  for (const char byte : edition) opened.edition = opened.edition << 8U | static_cast<unsigned char>(byte);
-  return opened;
 }
 
 }  // namespace serin::publish

@@ -8,7 +8,6 @@
 #include "controller/publish/pack_plan.h"
 #include "protocol/compression.h"
 #include "protocol/error.h"
-#include "protocol/posix/content_socket.h"
 #include "protocol/posix/object_store.h"
 
 namespace serin::publish {
@@ -37,11 +36,5 @@ class PackWriter {
   posix::ObjectReader objects_;
   std::vector<Encoder> encoders_;
 };
-
-/// It is there and its bytes are those of its edition; removed when it is there and they are not.
-bool is_sound_pack(const std::filesystem::path& path, const std::stop_token& stop);
-
-/// A pack as PackWriter leaves it, and marks it as used.
-Result<posix::OpenedContent> open_pack(const std::filesystem::path& path);
 
 }  // namespace serin::publish

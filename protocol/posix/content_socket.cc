@@ -130,6 +130,13 @@ struct ContentSocket::Parts {
     if (request.get.offset > size) return refuse(request, RefusalReason::invalid);
     const auto length =
         static_cast<std::size_t>(std::min<std::uint64_t>(request.get.length, size - request.get.offset));
+    if ((*object)->arrived) {
+      const std::uint64_t arrived = (*object)->arrived->load(std::memory_order_acquire);
+      if (arrived == OpenedContent::kGone) objects.forget(request.get.object);
+      if (arrived == OpenedContent::kGone || arrived < request.get.offset + length) {
+        return refuse(request, RefusalReason::busy);
+      }
+    }
     // A file that cannot be read to the size it has is as good as absent: the puller says so, and the operator sees it.
     if (read_at((*object)->fd.get(), request.get.offset, buffer.data(), length) != length) {
       objects.forget(request.get.object);

@@ -1,32 +1,22 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 
-#include "protocol/content_messages.h"
+#include "protocol/posix/content_folder.h"
 #include "protocol/posix/link_socket.h"
 #include "protocol/posix/object_store.h"
-#include "protocol/posix/unique_fd.h"
 
 namespace serin::posix {
 
-/// An object or a pack, open.
-struct OpenedContent {
-  UniqueFd fd;
-  std::uint64_t bytes = 0;    ///< of the whole
-  std::uint64_t edition = 0;  ///< of a pack
-};
-/// Finds what is asked for. `not_found` and every other error is answered `absent`, `busy` means: ask again soon.
-/// Called in the socket's thread, which it must not hold up.
-using OpenContent = std::function<Result<OpenedContent>(const GetObject&)>;
 /// Only objects, from this store.
 OpenContent open_objects(ObjectReader store);
 
 /// Serves objects by hash and packs between trees, nothing else, in its own thread. Byte credit: a puller that has
 /// more than limits::kCreditBytes outstanding, or asks too much at once, gets `busy`. A few open files are kept, least
-/// recently used first out; what was opened is served to its end, whoever unlinks it.
+/// recently used first out; what was opened is served to its end, whoever unlinks it. What has not come yet of one that
+/// is still coming is refused as busy.
 class ContentSocket {
  public:
   struct Options {

@@ -78,13 +78,17 @@ class PullSocket : public testing::Test {
     return {ObjectPart{.object = request.object, .offset = request.offset, .object_bytes = bytes.size()},
             bytes.substr(request.offset, request.length)};
   }
+  /// As the controller, or as a proxy of that name.
+  [[nodiscard]] Source source_of(const Server& server, const HostName& proxy = {}) const {
+    return {.proxy = proxy, .endpoint = server.endpoint, .server_key = server_keys_.public_key};
+  }
   static Answer refuse(const GetObject& request, RefusalReason reason) {
     return {ObjectRefused{.object = request.object, .offset = request.offset, .reason = reason, .retry_ms = 1}, {}};
   }
   Result<apply::PullResult> pull(const Server::Respond& respond, const std::stop_token& stop = {}) {
     const Server server(context_, server_keys_, respond);
-    return pull_release(context_, agent_keys_, {{.endpoint = server.endpoint, .server_key = server_keys_.public_key}},
-                        apply::release_of(1, tree_), *slots_, 0, stop);
+    SourceChoice sources(source_of(server));
+    return pull_release(context_, agent_keys_, sources, apply::release_of(1, tree_), *slots_, 0, stop);
   }
   std::string error_of(const Server::Respond& respond, ErrorKind kind) {
     const auto pulled = pull(respond);

@@ -62,8 +62,9 @@ class PullPack : public PullSocket {
       Answer truth = answer(request);
       return lie ? lie(request, truth) : std::optional(std::move(truth));
     });
-    return pull_release(context_, agent_keys_, {{.endpoint = server.endpoint, .server_key = server_keys_.public_key}},
-                        apply::release_of(number_, tree), *slots_, 0, stop_.get_token());
+    SourceChoice sources(source_of(server));
+    return pull_release(context_, agent_keys_, sources, apply::release_of(number_, tree), *slots_, 0,
+                        stop_.get_token());
   }
   /// Builds what was pulled and makes it live: where it is other than the tree.
   std::string go_live(const SampleTree& tree) {

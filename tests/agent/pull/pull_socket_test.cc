@@ -27,9 +27,9 @@ TEST_F(PullSocket, what_mending_needs_is_pulled_though_the_live_tree_should_have
     return part_of(request);
   });
   const std::set<ObjectId> damaged{digest_of("2")};
+  SourceChoice sources(source_of(server));
   const auto pulled =
-      pull_objects(context_, agent_keys_, {{.endpoint = server.endpoint, .server_key = server_keys_.public_key}},
-                   apply::release_of(1, tree_), damaged, *slots_, {});
+      pull_objects(context_, agent_keys_, sources, apply::release_of(1, tree_), damaged, *slots_, {});
   ASSERT_TRUE(pulled) << pulled.error().text;
   EXPECT_EQ(asked, damaged);
   EXPECT_TRUE(slots_->has_file(digest_of("2")));
@@ -116,9 +116,9 @@ TEST_F(PullSocket, does_not_begin_what_does_not_fit) {
   const ObjectId root = digest_of(bytes);
   objects_.objects[root] = bytes;
   const Server server(context_, server_keys_, [this](const GetObject& request) { return part_of(request); });
-  const auto pulled =
-      pull_release(context_, agent_keys_, {{.endpoint = server.endpoint, .server_key = server_keys_.public_key}},
-                   {.application = "shop", .number = 1, .root = root}, *slots_, 0, {});
+  SourceChoice sources(source_of(server));
+  const auto pulled = pull_release(context_, agent_keys_, sources,
+                                   {.application = "shop", .number = 1, .root = root}, *slots_, 0, {});
   ASSERT_FALSE(pulled);
   EXPECT_EQ(pulled.error().kind, ErrorKind::no_space);
 }

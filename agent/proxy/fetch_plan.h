@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "protocol/clock.h"
+#include "protocol/error.h"
+#include "protocol/messages.h"
+
+namespace serin::proxy {
+
+// ---- what is to be done, in order ----
+struct BeginContent {
+  GetObject what;
+  std::uint64_t bytes = 0, edition = 0;
+};  ///< what came of it before is void
+struct AppendContent {
+  ObjectId name;
+  std::string_view bytes;  ///< valid until the next call
+};
+struct FinishContent {
+  ObjectId name;
+};  ///< all of it came; not verified
+struct FailContent {
+  ObjectId name;
+};  ///< the controller does not have it, or cannot be asked
+using FetchAction = std::variant<BeginContent, AppendContent, FinishContent, FailContent>;
+
+/// What a proxy asks of the controller, and in which order the bytes come: whole packs and objects, one part of each in
+/// turn, so that a large one does not hold up a small one, never more than limits::kCreditBytes outstanding. Pure;
+/// single-threaded.
+class FetchPlan {
+ public:
+  /// Does nothing when it is on its way.
+  void want(const GetObject& what);
+  [[nodiscard]] bool empty() const { return jobs_.empty(); }
+  /// Something was asked for and has not come.
+  [[nodiscard]] bool waits() const { return outstanding_ != 0; }
+
+  std::vector<GetObject> next_requests(SteadyTime now);
+  /// What was not asked for is ignored. `corrupt` when a part is not what was asked for.
+  Result<std::vector<FetchAction>> on_part(const ObjectPart& part, std::string_view payload);
+  std::vector<FetchAction> on_refused(const ObjectRefused& refused, SteadyTime now);
+  /// It could not be sent.
+  void retry(const GetObject& request);
+  /// The link ended: what has not come is asked for again.
+  void ask_again();
+  /// No link comes to be: everything fails.
+  std::vector<FetchAction> give_up();
+
+ private:
+  struct Part {
+    std::uint64_t offset = 0;
+    std::uint32_t length = 0;
+  };
+  struct Job {
+    GetObject what;
+    bool begun = false;
+    std::uint64_t bytes = 0, edition = 0;
+    std::uint64_t asked = 0, written = 0;
+    std::map<std::uint64_t, std::uint32_t> outstanding;  ///< length by offset
+    std::map<std::uint64_t, std::string> early;          ///< parts that came while an earlier one had been refused
+    std::deque<Part> retries;
+    SteadyTime not_before{};
+    Duration wait{};
+  };
+  std::optional<GetObject> request_of(Job& job, SteadyTime now);
+  void forget_requests(Job& job);
+  void drop(const ObjectId& name);
+  static void begin_anew(Job& job);
+
+  std::map<ObjectId, Job> jobs_;
+  std::deque<ObjectId> turns_;
+  std::deque<std::string> given_;  ///< early parts that the last actions show
+  std::uint64_t outstanding_ = 0;
+};
+
+}  // namespace serin::proxy

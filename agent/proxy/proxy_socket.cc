@@ -1,0 +1,94 @@
+#include "agent/proxy/proxy_socket.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "agent/proxy/content_fetcher_socket.h"
+#include "agent/proxy/content_shelf_file.h"
+#include "protocol/posix/content_socket.h"
+#include "protocol/posix/gatekeeper.h"
+
+namespace serin::proxy {
+
+namespace {
+
+/// Calls use(KEY) for each of them.
+template <class Use>
+void for_each_key(const std::string& keys, const Use& use) {
+  for (std::size_t at = 0; at + posix::kCurveKeyBytes <= keys.size(); at += posix::kCurveKeyBytes) {
+    use(keys.substr(at, posix::kCurveKeyBytes));
+  }
+}
+
+}  // namespace
+
+struct Proxy::Parts {
+  Parts(const posix::CurveKeys& with_keys, std::unique_ptr<ContentShelf> with_shelf)
+      : own_key(with_keys.public_key), shelf(std::move(with_shelf)), fetcher(context, with_keys, *shelf) {
+    gate.allow(own_key, to_hex(own_key));
+  }
+
+  std::string own_key;
+  posix::LinkContext context{1};
+  posix::Gatekeeper gate{context};
+  std::unique_ptr<ContentShelf> shelf;
+  ContentFetcher fetcher;
+  std::optional<posix::ContentSocket> socket;
+  pull::Source own;
+  std::optional<std::map<std::string, std::string>> list;  ///< that has begun and not ended
+};
+
+Proxy::Proxy(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Proxy::Proxy(Proxy&&) noexcept = default;
+Proxy& Proxy::operator=(Proxy&&) noexcept = default;
+Proxy::~Proxy() = default;
+
+Result<Proxy> Proxy::start(const agent::ProxySettings& settings, const posix::CurveKeys& keys,
+                           const std::filesystem::path& state_dir) {
+  auto shelf = ContentShelf::open(state_dir / "proxy", settings.cache_bytes);
+  if (!shelf) return std::unexpected(shelf.error());
+  auto parts = std::make_unique<Parts>(keys, std::move(*shelf));
+  auto socket = posix::ContentSocket::start(
+      parts->context, {.endpoint = fmt::format("tcp://{}:{}", settings.listen, settings.port), .keys = keys},
+      [content = parts->shelf.get()](const GetObject& what) { return content->find(what); });
+  if (!socket) return std::unexpected(socket.error());
+  parts->socket.emplace(std::move(*socket));
+  const bool is_for_all = settings.listen == "*" || settings.listen == "0.0.0.0" || settings.listen == "[::]";
+  parts->own = {.proxy = "on this host",
+                .endpoint = fmt::format("tcp://{}:{}", is_for_all ? "127.0.0.1" : settings.listen, settings.port),
+                .server_key = keys.public_key};
+  return Proxy(std::move(parts));
+}
+
+void Proxy::fetch_from(const pull::Source& controller) {
+  parts_->fetcher.fetch_from(controller);
+}
+
+void Proxy::admit(const FleetKeys& keys) {
+  const bool is_list = keys.begins || parts_->list;
+  if (keys.begins) parts_->list.emplace();
+  for_each_key(keys.admitted, [&](const std::string& key) {
+    if (is_list) {
+      parts_->list->emplace(key, to_hex(key));
+    } else {
+      parts_->gate.allow(key, to_hex(key));
+    }
+  });
+  for_each_key(keys.revoked, [&](const std::string& key) {
+    if (is_list) parts_->list->erase(key);
+    parts_->gate.revoke(key);
+  });
+  if (!keys.ends || !parts_->list) return;
+  parts_->list->emplace(parts_->own_key, to_hex(parts_->own_key));
+  parts_->gate.allow_only(*parts_->list);
+  parts_->list.reset();
+}
+
+const pull::Source& Proxy::own() const {
+  return parts_->own;
+}
+
+}  // namespace serin::proxy
