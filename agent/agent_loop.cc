@@ -157,6 +157,7 @@ struct AgentLoop::Parts {
   }
   void carry_out(const UseSources& use) { pulls.told(use.proxies); }
   void carry_out(const AdmitFleet& admit) {
+    follow_controller();  // neighbours may ask before this host has an order
     if (own_proxy) own_proxy->admit(admit.keys);
   }
   void carry_out(const RunOrder& run) {

@@ -117,6 +117,7 @@ Turn ControllerCore::on_evidence(const Client& client, const evidence::Answer& a
 Turn ControllerCore::on_tick(Now now) {
   Turn turn;
   fleet::tick_hosts(state_, now, turn);
+  fleet::tick_sources(state_, turn);
   if (state_.read_only.empty()) rollout::tick_deployments(state_, now, turn);
   operate::tick_verifies(state_, now, turn);
   operate::tick_collection(state_, now, turn);
@@ -129,6 +130,10 @@ void ControllerCore::on_client_gone(const std::string& connection) {
 
 void ControllerCore::set_read_only(std::string why) {
   state_.read_only = std::move(why);
+}
+
+void ControllerCore::set_content_bytes_sent(std::uint64_t bytes) {
+  state_.content_bytes_sent = bytes;
 }
 
 void ControllerCore::set_low_space(std::string why) {

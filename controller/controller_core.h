@@ -33,6 +33,8 @@ class ControllerCore {
   void set_read_only(std::string why);
   /// The disk is nearly full: deploys are refused, what runs goes on with what is left; empty: there is space.
   void set_low_space(std::string why);
+  /// By the content socket, since the daemon started.
+  void set_content_bytes_sent(std::uint64_t bytes);
 
   [[nodiscard]] const ControllerState& state() const { return state_; }
 

@@ -9,6 +9,7 @@
 
 #include "controller/controller_config.h"
 #include "controller/evidence/remote_evidence.h"
+#include "controller/fleet/content_sources.h"
 #include "controller/fleet/message_book.h"
 #include "controller/fleet/report_ledger.h"
 #include "controller/fleet/roster.h"
@@ -39,6 +40,7 @@ struct ActiveDeployment {
   std::map<evidence::SourceKind, RemoteSource> remote;
   std::map<HostName, std::size_t> index_of;  ///< into rollout.hosts
   std::int64_t samples_stored_until = 0;     ///< seconds before this are in the database
+  std::set<std::string> source_troubles;     ///< with proxies, that were told: each once
 };
 
 /// A self-test of an application's sources.
@@ -102,6 +104,7 @@ struct ControllerState {
   fleet::Roster roster{limits::kHeartbeat, limits::kLease};
   fleet::ReportLedger ledger;
   fleet::MessageBook messages;
+  fleet::SourceNews sources;
   std::map<ApplicationName, std::map<ReleaseNumber, KnownRelease>> releases;
   std::map<ApplicationName, ReleaseNumber> wanted;
   DeploymentId newest_deployment = 0;
@@ -124,6 +127,7 @@ struct ControllerState {
   std::set<std::pair<HostName, ApplicationName>> trusted_hosts;  ///< whose present seconds are trusted
   std::string read_only;                                         ///< why nothing can be stored; empty: all is well
   std::string low_space;                                         ///< why no release is built; empty: there is space
+  std::uint64_t content_bytes_sent = 0;                          ///< by the content socket of this daemon
 };
 
 /// The release, or nullptr. Valid until the state changes.

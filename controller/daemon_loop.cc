@@ -162,6 +162,7 @@ struct DaemonLoop::Parts {
   void carry_out(const ReadDeployment& read) { history.post({read, now()}); }
   void carry_out(const ReadTune& read) { history.post({read, now()}); }
   void carry_out(const AskSource& ask) { evidence.post(ask); }
+  void carry_out(const LogWarning& warning) { spdlog::warn("{}", warning.text); }
   void carry_out(const Announce& news) {
     spdlog::info("{}: {}", news.application, news.text);
     if (settings.announce.empty()) return;
@@ -254,6 +255,7 @@ struct DaemonLoop::Parts {
     if (at.steady < next_tick) return;
     next_tick = at.steady + kTick;
     look_at_disk();
+    core.set_content_bytes_sent(content->counters().bytes);
     gather(core.on_tick(at));
     posix::notify_watchdog();
     if (std::string status = status_text(); status != told_status) {

@@ -69,13 +69,17 @@ struct ReadTune {
 struct Announce {
   std::string kind, application, text;
 };
+/// Nothing that an operator waits for, but wants to find.
+struct LogWarning {
+  std::string text;
+};
 /// Ask a server for evidence; answered by ControllerCore::on_evidence.
 struct AskSource {
   evidence::Question question;
   Client client;  ///< whose self-test it is
 };
 using Effect = std::variant<SendToHost, TellClient, StartBuild, AdmitKey, RefuseKey, ReadHistory, ReadDeployment,
-                            ReadTune, Announce, StartCollect, AskSource>;
+                            ReadTune, Announce, StartCollect, AskSource, LogWarning>;
 
 /// What one event came to: rows to commit, then effects to carry out in order, never before the rows that they rest on
 /// are durable (commit_queue.h).

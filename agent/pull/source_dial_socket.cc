@@ -46,7 +46,7 @@ struct Asked {
         give_up("does not know this host's key");
         return false;
       case posix::ClientSocket::State::lost:
-        give_up("ended the connection");
+        give_up(sent ? "ended the connection" : "cannot be reached");
         return false;
       case posix::ClientSocket::State::connected:
         break;

@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <set>
 
+#include "controller/operate/answers.h"
 #include "controller/operate/verify_commands.h"
 #include "controller/retention.h"
 #include "controller/rollout/catch_up.h"
 #include "controller/rollout/deployments.h"
 #include "protocol/limits.h"
+#include "protocol/text.h"
 
 namespace serin::fleet {
 
@@ -17,6 +19,8 @@ namespace {
 
 using controller::ControllerState;
 using controller::Turn;
+
+constexpr std::size_t kSourceTroublesTold = 20;  ///< of one deployment
 
 void answer(const Origin& from, std::uint64_t session, std::uint64_t reply_to, Message message, Turn& turn) {
   Envelope envelope{.header = {.protocol = limits::kProtocolNewest, .session = session, .reply_to = reply_to},
@@ -89,6 +93,7 @@ void take_hello(ControllerState& state, const Origin& from, const Hello& hello, 
                  .content_port = state.settings.content_port,
                  .report_since = state.ledger.wanted_since(from.host)},
          turn);
+  tell_sources(state, from.host, turn);
   controller::note_host_releases(state, from.host, now, turn);
   refresh_trust_of(state, from.host, now);
   move_rollouts_of(state, from.host, now, turn, [&](const ApplicationStatus& status) -> rollout::Event {
@@ -189,11 +194,31 @@ void note_outcome(ApplicationStatus& status, const Outcome& outcome) {
   }
 }
 
+/// Proxies that failed a host: the first host's words go to the log and to those who follow the deployment, however
+/// many others say the same.
+void tell_source_trouble(ControllerState& state, const HostName& host, const Outcome& outcome, Turn& turn) {
+  if (outcome.source_trouble.empty()) return;
+  const std::string trouble = printable(outcome.source_trouble, limits::kMessageBytesKept);
+  const std::string text = fmt::format("{} did without a proxy: {}", host, trouble);
+  const auto active = state.active.find(outcome.application);
+  if (active == state.active.end() || active->second.rollout.id != outcome.order.deployment) {
+    turn.effect(controller::LogWarning{fmt::format("{}: {}", outcome.application, text)});
+    return;
+  }
+  auto& told = active->second.source_troubles;
+  if (told.size() >= kSourceTroublesTold || !told.insert(trouble).second) return;
+  turn.effect(controller::LogWarning{fmt::format("{}: {}", outcome.application, text)});
+  for (const controller::Client& client : active->second.watchers) {
+    turn.effect(controller::TellClient{client, operate::line_event("warning: " + text)});
+  }
+}
+
 void take_outcome(ControllerState& state, const Origin& from, const Outcome& outcome, const Header& header, Now now,
                   Turn& turn) {
   if (ApplicationStatus* status = state.roster.application(from.host, outcome.application); status != nullptr) {
     note_outcome(*status, outcome);
   }
+  tell_source_trouble(state, from.host, outcome, turn);
   const auto active = state.active.find(outcome.application);
   if (active != state.active.end() && active->second.rollout.id == outcome.order.deployment) {
     rollout::move_rollout(state, outcome.application, rollout::HostFinished{from.host, outcome}, now, turn);

@@ -12,6 +12,15 @@ namespace {
 constexpr int kSilentAfterHeartbeats = 3;
 constexpr std::size_t kClaimsKept = 4;
 constexpr std::int64_t kWallMsMax = std::int64_t{1} << 53U;
+
+/// Where the host offers to serve content; empty: it does not, or names no address.
+std::string proxy_endpoint(const Hello& hello, const std::string& seen_at) {
+  const std::string& address = hello.proxy_address.empty() ? seen_at : hello.proxy_address;
+  if (hello.proxy_port == 0 || !is_bind_address(address) || address == "*") return {};
+  const bool is_bare_ipv6 = address.find(':') != std::string::npos && !address.starts_with('[');
+  return fmt::format("tcp://{}:{}", is_bare_ipv6 ? "[" + address + "]" : address, hello.proxy_port);
+}
+
 }  // namespace
 
 std::int64_t wall_offset_ms(std::int64_t host_wall_ms, Now now) {
@@ -91,6 +100,11 @@ std::string Roster::conflict_text(const Host& host, const Claim& mine) {
       where);
 }
 
+void Roster::told_sources(const HostName& name, std::uint64_t version) {
+  const auto host = hosts_.find(name);
+  if (host != hosts_.end() && host->second.session) host->second.session->sources_version = version;
+}
+
 Roster::HelloOutcome Roster::hello(const HostName& name, const Hello& hello, const std::string& connection,
                                    const std::string& address, std::uint64_t session_id, Now now) {
   const auto found = hosts_.find(name);
@@ -122,6 +136,7 @@ Roster::HelloOutcome Roster::hello(const HostName& name, const Hello& hello, con
                          .address = address,
                          .agent_version = hello.agent_version,
                          .controller_key = hello.controller_key,
+                         .proxy_endpoint = proxy_endpoint(hello, address),
                          .last_heard = now.steady,
                          .wall_offset_ms = wall_offset_ms(hello.wall_ms, now)};
   return {.welcome = true, .session = session_id};

@@ -30,6 +30,8 @@ struct Session {
   std::string connection;  ///< routing id to answer to
   std::string instance, machine, boot_id, address, agent_version;
   std::string controller_key;
+  std::string proxy_endpoint;         ///< "tcp://10.0.0.4:4702" where it offers to serve content; empty: it does not
+  std::uint64_t sources_version = 0;  ///< of the list of proxies that it was told (content_sources.h)
   SteadyTime last_heard{};
   std::int64_t wall_offset_ms = 0;  ///< host wall clock minus ours at the newest heartbeat
 };
@@ -85,6 +87,7 @@ class Roster {
   bool heard(const HostName& name, std::uint64_t session, const std::string& connection, Now now);
   /// Replaces what the host says of its applications and of its wall clock (minus ours).
   void update(const HostName& name, const std::vector<ApplicationStatus>& applications, std::int64_t wall_offset_ms);
+  void told_sources(const HostName& name, std::uint64_t version);
   /// One application of it (an outcome).
   ApplicationStatus* application(const HostName& name, const ApplicationName& application);
 

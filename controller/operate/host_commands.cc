@@ -61,6 +61,8 @@ Result<void> accept_one(ControllerState& state, const fleet::HostRecord& record,
   if (auto accepted = state.roster.accept(record); !accepted) return accepted;
   turn.record(controller::StoreHost{record});
   turn.effect(controller::AdmitKey{record.public_key, record.name});
+  state.sources.revoked.erase(record.public_key);
+  state.sources.admitted.insert(record.public_key);
   return {};
 }
 
@@ -162,6 +164,8 @@ void revoke_host(ControllerState& state, const Client& client, const OperatorReq
   }
   turn.record(controller::RemoveHost{name});
   turn.effect(controller::RefuseKey{removed->public_key});
+  state.sources.admitted.erase(removed->public_key);
+  state.sources.revoked.insert(removed->public_key);
   std::vector<ApplicationName> applications;
   for (const auto& [application, active] : state.active) {
     if (active.index_of.contains(name)) applications.push_back(application);

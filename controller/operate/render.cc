@@ -225,6 +225,7 @@ OperatorEvent render_status(const ControllerState& state, const ApplicationName&
   Json json{{"event", "status"},
             {"application", application},
             {"read_only", printable(state.read_only)},
+            {"content_bytes_sent", state.content_bytes_sent},
             {"low_space", printable(state.low_space)}};
   const KnownRelease* wanted = controller::wanted_release(state, application);
   json["wanted"] = wanted == nullptr ? Json(nullptr)
@@ -263,40 +264,6 @@ OperatorEvent render_status(const ControllerState& state, const ApplicationName&
   json["hosts"] = Json::array();
   for (const HostLine& line : lines) json["hosts"].push_back(host_json(line));
   return make_event("status", text, json);
-}
-
-OperatorEvent render_hosts(const ControllerState& state, const std::vector<PendingKey>& pending, Now now) {
-  Table table{{"HOST", "KEY", "PRESENCE", "SEEN", "ADDRESS", "AGENT", "LABELS"}};
-  Json json{{"event", "hosts"}, {"hosts", Json::array()}, {"pending", Json::array()}};
-  for (const auto& [name, host] : state.roster.hosts()) {
-    const std::string key = to_hex(host.record.public_key);
-    const std::string seen = host.last_heard ? age_text(now.steady - *host.last_heard) : "never";
-    table.add({name, key.substr(0, 16), std::string{name_of(host.presence)}, seen,
-               host.session ? printable(host.session->address) : "-",
-               host.session ? printable(host.session->agent_version, 20) : "-",
-               fmt::format("{}", fmt::join(host.record.labels, ","))});
-    json["hosts"].push_back({{"host", name},
-                             {"key", key},
-                             {"presence", name_of(host.presence)},
-                             {"labels", host.record.labels},
-                             {"controller_key", host.session ? printable(host.session->controller_key) : ""},
-                             {"conflict", host.conflict}});
-  }
-  std::string text = state.roster.hosts().empty() ? "no host is accepted yet\n" : table.text();
-  for (const auto& [name, host] : state.roster.hosts()) {
-    if (!host.conflict.empty()) text += fmt::format("CONFLICT {}: {}\n", name, host.conflict);
-  }
-  if (!pending.empty()) {
-    Table waiting{{"PENDING KEY", "ADDRESS", "TRIES", "LAST TRY"}};
-    for (const PendingKey& key : pending) {
-      waiting.add(
-          {to_hex(key.public_key), printable(key.address), std::to_string(key.tries), local_time(key.last_wall_ms)});
-      json["pending"].push_back(
-          {{"key", to_hex(key.public_key)}, {"address", printable(key.address)}, {"tries", key.tries}});
-    }
-    text += "\n" + waiting.text() + "accept one: serin hosts accept KEY --name NAME\n";
-  }
-  return make_event("hosts", text, json);
 }
 
 OperatorEvent render_history(const std::vector<controller::HistoryLine>& lines, Now now) {

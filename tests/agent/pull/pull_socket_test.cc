@@ -28,8 +28,7 @@ TEST_F(PullSocket, what_mending_needs_is_pulled_though_the_live_tree_should_have
   });
   const std::set<ObjectId> damaged{digest_of("2")};
   SourceChoice sources(source_of(server));
-  const auto pulled =
-      pull_objects(context_, agent_keys_, sources, apply::release_of(1, tree_), damaged, *slots_, {});
+  const auto pulled = pull_objects(context_, agent_keys_, sources, apply::release_of(1, tree_), damaged, *slots_, {});
   ASSERT_TRUE(pulled) << pulled.error().text;
   EXPECT_EQ(asked, damaged);
   EXPECT_TRUE(slots_->has_file(digest_of("2")));
@@ -117,8 +116,8 @@ TEST_F(PullSocket, does_not_begin_what_does_not_fit) {
   objects_.objects[root] = bytes;
   const Server server(context_, server_keys_, [this](const GetObject& request) { return part_of(request); });
   SourceChoice sources(source_of(server));
-  const auto pulled = pull_release(context_, agent_keys_, sources,
-                                   {.application = "shop", .number = 1, .root = root}, *slots_, 0, {});
+  const auto pulled =
+      pull_release(context_, agent_keys_, sources, {.application = "shop", .number = 1, .root = root}, *slots_, 0, {});
   ASSERT_FALSE(pulled);
   EXPECT_EQ(pulled.error().kind, ErrorKind::no_space);
 }

@@ -1,0 +1,114 @@
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "agent/proxy/content_shelf_file.h"
+#include "protocol/posix/files.h"
+#include "tests/protocol/posix/temporary_folder.h"
+
+namespace serin::proxy {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr std::uint64_t kCacheBytes = 1'000'000;
+
+class ContentShelfTest : public testing::Test {
+ protected:
+  ContentShelfTest() : shelf_(open()) {}
+  [[nodiscard]] std::unique_ptr<ContentShelf> open() const {
+    return std::move(ContentShelf::open(folder_ / "proxy", kCacheBytes)).value();
+  }
+  [[nodiscard]] fs::path file_of(const std::string& content) const {
+    return folder_ / "proxy" / digest_of(content).hex();
+  }
+  [[nodiscard]] static GetObject object(const std::string& content) { return {.object = digest_of(content)}; }
+  /// Fetched as the controller would send it.
+  void fetch(const std::string& content) {
+    const GetObject what = object(content);
+    ASSERT_TRUE(shelf_->take(BeginContent{.what = what, .bytes = content.size(), .edition = 0}));
+    ASSERT_TRUE(shelf_->take(AppendContent{.name = what.object, .bytes = content}));
+    ASSERT_TRUE(shelf_->take(FinishContent{what.object}));
+  }
+  [[nodiscard]] std::string read(const std::string& content) {
+    const auto opened = shelf_->find(object(content));
+    if (!opened) return opened.error().kind == ErrorKind::busy ? "(busy)" : "(absent)";
+    std::string bytes(opened->bytes, '\0');
+    bytes.resize(posix::read_at(opened->fd.get(), 0, bytes.data(), bytes.size()));
+    return bytes;
+  }
+
+  TemporaryFolder folder_;
+  std::unique_ptr<ContentShelf> shelf_;
+};
+
+TEST_F(ContentShelfTest, what_is_asked_for_is_wanted_once_and_then_served) {
+  EXPECT_EQ(read("abc"), "(busy)");
+  EXPECT_EQ(read("abc"), "(busy)");
+  EXPECT_EQ(shelf_->wanted().take(), object("abc"));
+  EXPECT_FALSE(shelf_->wanted().take());
+  fetch("abc");
+  EXPECT_EQ(read("abc"), "abc");
+}
+
+TEST_F(ContentShelfTest, what_is_coming_is_given_with_how_much_of_it_has_come) {
+  ASSERT_TRUE(shelf_->take(BeginContent{.what = object("abcdef"), .bytes = 6, .edition = 0}));
+  ASSERT_TRUE(shelf_->take(AppendContent{.name = digest_of("abcdef"), .bytes = "abc"}));
+  const auto opened = shelf_->find(object("abcdef"));
+  ASSERT_TRUE(opened);
+  EXPECT_EQ(opened->bytes, 6U);
+  EXPECT_EQ(*opened->arrived, 3U);
+  ASSERT_TRUE(shelf_->take(AppendContent{.name = digest_of("abcdef"), .bytes = "def"}));
+  ASSERT_TRUE(shelf_->take(FinishContent{digest_of("abcdef")}));
+  EXPECT_EQ(*opened->arrived, 6U) << "who has it open reads on";
+}
+
+TEST_F(ContentShelfTest, what_came_damaged_is_not_kept_and_its_readers_are_told) {
+  ASSERT_TRUE(shelf_->take(BeginContent{.what = object("abc"), .bytes = 3, .edition = 0}));
+  ASSERT_TRUE(shelf_->take(AppendContent{.name = digest_of("abc"), .bytes = "abX"}));
+  const auto opened = shelf_->find(object("abc"));
+  const auto finished = shelf_->take(FinishContent{digest_of("abc")});
+  ASSERT_FALSE(finished);
+  EXPECT_EQ(finished.error().kind, ErrorKind::corrupt);
+  EXPECT_EQ(*opened->arrived, posix::OpenedContent::kGone);
+  EXPECT_EQ(read("abc"), "(absent)") << "for a while: hosts go elsewhere";
+  EXPECT_FALSE(fs::exists(file_of("abc")));
+}
+
+TEST_F(ContentShelfTest, what_an_earlier_life_left_is_hashed_before_it_is_served) {
+  fetch("good");
+  fetch("damaged");
+  std::fstream(file_of("damaged"), std::ios::in | std::ios::out).put('D');
+  std::ofstream(folder_ / "proxy" / "half.new") << "x";
+  shelf_ = open();
+  EXPECT_FALSE(fs::exists(folder_ / "proxy" / "half.new"));
+  EXPECT_EQ(read("good"), "(busy)");
+  EXPECT_TRUE(shelf_->is_here(digest_of("good"), {}));
+  EXPECT_EQ(read("good"), "good");
+  EXPECT_FALSE(shelf_->is_here(digest_of("damaged"), {}));
+  EXPECT_FALSE(fs::exists(file_of("damaged"))) << "it is fetched again";
+}
+
+TEST_F(ContentShelfTest, the_longest_unused_makes_room_and_is_fetched_again_when_it_is_wanted) {
+  const std::string first(400'000, '1'), second(400'000, '2'), third(400'000, '3');
+  fetch(first);
+  fetch(second);
+  fs::last_write_time(file_of(first), fs::file_time_type::clock::now() - std::chrono::hours{2});
+  fs::last_write_time(file_of(second), fs::file_time_type::clock::now() - std::chrono::hours{1});
+  fetch(third);
+  EXPECT_FALSE(fs::exists(file_of(first)));
+  EXPECT_TRUE(fs::exists(file_of(second)));
+  EXPECT_EQ(read(third), third);
+  EXPECT_EQ(read(first), "(busy)");
+  EXPECT_EQ(shelf_->wanted().take(), object(first));
+}
+
+TEST_F(ContentShelfTest, what_is_larger_than_the_cache_is_not_kept) {
+  const auto begun = shelf_->take(BeginContent{.what = object("huge"), .bytes = kCacheBytes + 1, .edition = 0});
+  ASSERT_FALSE(begun);
+  EXPECT_EQ(begun.error().kind, ErrorKind::no_space);
+  EXPECT_EQ(read("huge"), "(absent)");
+  EXPECT_TRUE(shelf_->take(AppendContent{.name = digest_of("huge"), .bytes = "ignored"}));
+}
+
+}  // namespace
+}  // namespace serin::proxy
