@@ -44,6 +44,8 @@ ObjectId pack_name(const ObjectId& from, const ObjectId& to);
 struct PackMark {
   std::uint64_t edition = 0;
   std::uint64_t offset = 0;
+  ObjectId growing;                 ///< a file of which only the first pieces were before it; nothing: none
+  std::uint64_t growing_bytes = 0;  ///< of these
   friend bool operator==(const PackMark&, const PackMark&) = default;
 };
 

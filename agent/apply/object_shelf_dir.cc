@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <ctime>
+#include <optional>
 #include <sstream>
 
 #include "protocol/limits.h"
@@ -23,7 +24,7 @@ constexpr std::size_t kSyncEachMax = 64;
 constexpr std::size_t kReadBytes = 64U << 10;
 constexpr auto kPart = ".part";
 constexpr auto kMark = "mark";
-constexpr std::size_t kMarkBytesMax = 200;
+constexpr std::size_t kMarkBytesMax = 300;
 
 std::unexpected<Error> failed(const std::string& doing, const fs::path& path) {
   return std::unexpected(posix::errno_error(doing + " " + path.string(), errno));
@@ -34,6 +35,20 @@ Result<void> sync_file(const fs::path& path) {
   if (!fd) return failed("open", path);
   if (::fsync(fd.get()) != 0) return failed("fsync", path);
   return {};
+}
+
+/// Of any pack: "NAME EDITION OFFSET GROWING BYTES .\n".
+std::optional<PackMark> read_mark(const fs::path& incoming, std::string& name) {
+  const auto text = posix::read_file(incoming / kMark, kMarkBytesMax);
+  if (!text) return std::nullopt;
+  std::istringstream words(*text);
+  std::string growing, end;
+  PackMark mark;
+  words >> name >> mark.edition >> mark.offset >> growing >> mark.growing_bytes >> end;
+  const auto id = ObjectId::from_hex(growing);
+  if (!words || end != "." || !id) return std::nullopt;
+  mark.growing = *id;
+  return mark;
 }
 
 /// Nothing when it cannot be read.
@@ -62,8 +77,12 @@ Result<ObjectShelf> ObjectShelf::open(const fs::path& folder) {
   shelf.earlier_life_unsynced_ = !trees->empty();
   const auto files = names_in(shelf.incoming_);
   if (!files) return std::unexpected(files.error());
+  std::string pack;
+  const auto mark = read_mark(shelf.incoming_, pack);
+  const std::string growing = mark && !mark->growing.is_nothing() ? mark->growing.hex() + kPart : std::string();
   for (const std::string& name : *files) {
-    if (!ObjectId::from_hex(name) && name != kMark) ::unlink((shelf.incoming_ / name).c_str());
+    const bool kept = ObjectId::from_hex(name) || name == kMark || name == growing;
+    if (!kept) ::unlink((shelf.incoming_ / name).c_str());
   }
   return shelf;
 }
@@ -140,6 +159,20 @@ Result<posix::UniqueFd> ObjectShelf::begin_file(const ObjectId& id) {
   return fd;
 }
 
+Result<posix::UniqueFd> ObjectShelf::resume_file(const ObjectId& id, std::uint64_t bytes) {
+  const fs::path path = file_path(id).string() + kPart;
+  posix::UniqueFd fd(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd) return failed("open", path);
+  struct stat found{};
+  if (::fstat(fd.get(), &found) != 0) return failed("stat", path);
+  if (static_cast<std::uint64_t>(found.st_size) < bytes) {
+    return failure(ErrorKind::not_found, fmt::format("{} has no {} bytes", path.string(), bytes));
+  }
+  const auto end = static_cast<off_t>(bytes);
+  if (::ftruncate(fd.get(), end) != 0 || ::lseek(fd.get(), end, SEEK_SET) != end) return failed("go on in", path);
+  return fd;
+}
+
 Result<void> ObjectShelf::finish_file(const ObjectId& id) {
   const fs::path path = file_path(id);
   const fs::path part = path.string() + kPart;
@@ -153,18 +186,14 @@ void ObjectShelf::drop_file(const ObjectId& id) {
 }
 
 PackMark ObjectShelf::pack_mark(const ObjectId& from, const ObjectId& to) const {
-  const auto text = posix::read_file(incoming_ / kMark, kMarkBytesMax);
-  if (!text) return {};
-  std::istringstream words(*text);
-  std::string name, end;
-  PackMark mark;
-  if (!(words >> name >> mark.edition >> mark.offset >> end) || name != pack_name(from, to).hex() || end != ".")
-    return {};
-  return mark;
+  std::string name;
+  const auto mark = read_mark(incoming_, name);
+  return mark && name == pack_name(from, to).hex() ? *mark : PackMark{};
 }
 
 void ObjectShelf::keep_pack_mark(const ObjectId& from, const ObjectId& to, const PackMark& mark) const {
-  const std::string text = fmt::format("{} {} {} .\n", pack_name(from, to).hex(), mark.edition, mark.offset);
+  const std::string text = fmt::format("{} {} {} {} {} .\n", pack_name(from, to).hex(), mark.edition, mark.offset,
+                                       mark.growing.hex(), mark.growing_bytes);
   const fs::path path = incoming_ / kMark;
   const fs::path fresh = path.string() + kPart;
   const posix::UniqueFd fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));

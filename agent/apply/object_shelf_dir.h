@@ -24,7 +24,7 @@ Result<Tree> read_tree_object(const std::filesystem::path& trees, const ObjectId
 /// it counts as there. One thread.
 class ObjectShelf {
  public:
-  /// Makes the folders; removes what was half received.
+  /// Makes the folders; removes what was half received, but for the file that the mark says is growing.
   static Result<ObjectShelf> open(const std::filesystem::path& folder);
 
   /// `not_found`, or `corrupt` when its bytes are not the id's.
@@ -40,6 +40,9 @@ class ObjectShelf {
   bool has_file(const ObjectId& id);
   /// A new file to receive into; finish_file() once the caller has verified it.
   Result<posix::UniqueFd> begin_file(const ObjectId& id);
+  /// The first `bytes` of one that was begun, in an earlier life perhaps, to go on behind them; nobody has verified
+  /// them. `not_found` when there are not so many.
+  Result<posix::UniqueFd> resume_file(const ObjectId& id, std::uint64_t bytes);
   Result<void> finish_file(const ObjectId& id);
   void drop_file(const ObjectId& id);
   /// Where finished files lie, each under its id in hexadecimal.

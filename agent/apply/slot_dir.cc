@@ -172,6 +172,10 @@ Result<posix::UniqueFd> SlotDir::begin_incoming(const ObjectId& id) {
   return parts_->shelf.begin_file(id);
 }
 
+Result<posix::UniqueFd> SlotDir::resume_incoming(const ObjectId& id, std::uint64_t bytes) {
+  return parts_->shelf.resume_file(id, bytes);
+}
+
 Result<void> SlotDir::finish_incoming(const ObjectId& id) {
   return parts_->shelf.finish_file(id);
 }

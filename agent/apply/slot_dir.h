@@ -65,6 +65,8 @@ class SlotDir {
   Result<void> put_tree(const ObjectId& id, std::string_view bytes);
   /// A new file to receive an object into, and the end of it once verified by the caller.
   Result<posix::UniqueFd> begin_incoming(const ObjectId& id);
+  /// The first `bytes` of one that an earlier pull began, unverified, to go on behind them.
+  Result<posix::UniqueFd> resume_incoming(const ObjectId& id, std::uint64_t bytes);
   Result<void> finish_incoming(const ObjectId& id);
   void drop_incoming(const ObjectId& id);
   /// The tree of base(), to be read while the live path does not change.

@@ -66,7 +66,7 @@ class Pull {
       if (auto asked = ask(); !asked) return asked;
       if (session_.done()) return {};
       if (stop.stop_requested()) return failure(ErrorKind::busy, "stopped: a newer order took its place");
-      posix::wait_readable({socket_.fd(), socket_.monitor_fd()}, kLook);
+      posix::wait_readable({socket_.fd(), socket_.monitor_fd()}, look_in());
       if (auto taken = take(); !taken) return taken;
       // Who is asked for nothing is not silent.
       if (!session_.waits() && posix::boot_time() < retry_at_) last_heard_ = last_progress_ = posix::boot_time();
@@ -87,6 +87,12 @@ class Pull {
   [[nodiscard]] bool brought_something() const { return last_progress_ != began_; }
 
  private:
+  /// What was asked to be asked for again is not waited for longer.
+  [[nodiscard]] Duration look_in() const {
+    const Duration rest = retry_at_ - posix::boot_time();
+    return rest > Duration{} ? std::min(rest, kLook) : kLook;
+  }
+
   /// It answers, and with something of use.
   Result<void> check_source() {
     const SteadyTime now = posix::boot_time();

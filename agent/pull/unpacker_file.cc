@@ -1,9 +1,13 @@
 #include "agent/pull/unpacker_file.h"
 
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 
 #include "protocol/limits.h"
 #include "protocol/posix/files.h"
+#include "protocol/text.h"
 
 namespace serin::pull {
 
@@ -23,18 +27,20 @@ Unpacker::Unpacker(PullSession& session, apply::SlotDir& slots, ObjectId to, Pac
       on_folders_known_(std::move(on_folders_known)),
       stop_(std::move(stop)),
       reader_(from_, to, mark.offset),
+      before_(mark),
       marked_(mark.offset) {
   // Without it everything that is told against it comes object by object.
   if (auto base = slots.open_base()) base_ = std::move(*base);
 }
 
 Unpacker::~Unpacker() {
-  drop_growing();
+  if (!growing_ || !growing_->marked) drop_growing();
 }
 
 Result<void> Unpacker::append(const AppendPack& part) {
   if (part.offset == 0) {
     reader_ = PackReader(from_, to_);
+    before_ = {};
     marked_ = 0;
   }
   reader_.feed(part.bytes);
@@ -43,17 +49,47 @@ Result<void> Unpacker::append(const AppendPack& part) {
     const auto group = reader_.next();
     if (!group) {
       no_pack_ = true;
+      spdlog::warn("the pack is damaged ({}): the rest comes object by object", group.error().text);
       session_.give_up_pack();
       return {};
     }
     if (!*group) return {};
-    // Everything before it is on the disk, unless an object is half there.
-    if (!growing_ && (*group)->start >= marked_ + kMarkEvery) {
-      marked_ = (*group)->start;
-      slots_.keep_pack_mark(from_, to_, {.edition = session_.pack_edition(), .offset = marked_});
-    }
+    if ((*group)->start >= marked_ + kMarkEvery) keep_mark((*group)->start);
     if (auto unpacked = unpack(**group); !unpacked) return unpacked;
   }
+}
+
+/// Everything before it is on the disk; of a folder that is half there only in memory.
+void Unpacker::keep_mark(std::uint64_t start) {
+  if (growing_ && !growing_->fd) return;
+  PackMark mark{.edition = session_.pack_edition(), .offset = start, .growing = {}};
+  if (growing_) {
+    mark.growing = growing_->id;
+    mark.growing_bytes = growing_->bytes;
+    growing_->marked = true;
+  }
+  marked_ = start;
+  slots_.keep_pack_mark(from_, to_, mark);
+}
+
+/// Takes up the file of which an earlier pull had the first pieces; without them it comes by its name.
+void Unpacker::resume(const PackEntry& entry) {
+  const PackMark before = std::exchange(before_, {});
+  if (entry.is_folder || entry.offset != before.growing_bytes || !session_.wants_file(entry.id, entry.object_bytes)) {
+    return;
+  }
+  auto fd = slots_.resume_incoming(entry.id, before.growing_bytes);
+  if (!fd) return;
+  Growing growing{.id = entry.id, .fd = std::move(*fd), .folder = {}, .hash = {}, .bytes = 0, .marked = true};
+  content_.resize(limits::kPackContentBytesMax);
+  while (growing.bytes < before.growing_bytes) {
+    const auto wanted = std::min<std::uint64_t>(content_.size(), before.growing_bytes - growing.bytes);
+    const std::size_t got = posix::read_at(growing.fd.get(), growing.bytes, content_.data(), wanted);
+    if (got == 0 || stop_.stop_requested()) return;
+    growing.hash.update(std::string_view(content_).substr(0, got));
+    growing.bytes += got;
+  }
+  growing_.emplace(std::move(growing));
 }
 
 bool Unpacker::wants(const PackEntry& entry) const {
@@ -64,6 +100,7 @@ bool Unpacker::wants(const PackEntry& entry) const {
 }
 
 Result<void> Unpacker::unpack(const PackReader::Group& group) {
+  if (!before_.growing.is_nothing() && group.entries.front().id == before_.growing) resume(group.entries.front());
   // Folders within one group make each other wanted, so that the first one decides.
   const bool wanted =
       std::any_of(group.entries.begin(), group.entries.end(), [this](const PackEntry& entry) { return wants(entry); });
@@ -80,7 +117,7 @@ Result<void> Unpacker::unpack(const PackReader::Group& group) {
   if (!read_prefix(group.entries)) return {};
   content_.resize(content_bytes(group.entries));
   if (!decompressor_.decompress(group.frame, prefix_, content_)) {
-    ++unfit_;
+    note_unfit(group.entries.front());
     return {};
   }
   std::string_view rest = content_;
@@ -109,7 +146,7 @@ bool Unpacker::read_prefix(const PackEntries& entries) {
 Result<void> Unpacker::keep(const PackEntry& entry, std::string_view bytes) {
   if (entry.bytes != entry.object_bytes) return keep_piece(entry, bytes);
   if (digest_of(bytes) != entry.id) {
-    ++unfit_;
+    note_unfit(entry);
     return {};
   }
   if (entry.is_folder) return keep_folder(entry.id, bytes);
@@ -142,13 +179,22 @@ Result<void> Unpacker::keep_piece(const PackEntry& entry, std::string_view bytes
   growing.bytes += bytes.size();
   if (growing.bytes < entry.object_bytes) return {};
   if (growing.bytes > entry.object_bytes || growing.hash.finish() != entry.id) {
-    ++unfit_;
+    note_unfit(entry);
     drop_growing();
     return {};
   }
   const std::string folder = std::move(growing.folder);
   growing_.reset();
   return entry.is_folder ? keep_folder(entry.id, folder) : finish_file(entry.id);
+}
+
+/// Told once for each pack: the objects come by their names, whatever it is.
+void Unpacker::note_unfit(const PackEntry& entry) {
+  if (unfit_++ != 0) return;
+  spdlog::warn("the pack does not yield object {}{}: what lacks comes object by object", entry.id.brief(),
+               entry.base_bytes == 0 ? std::string(": it is damaged")
+                                     : fmt::format(": it is damaged, or {} of the live tree is not the release's",
+                                                   printable(entry.base_path)));
 }
 
 void Unpacker::drop_growing() {

@@ -58,7 +58,10 @@ class Planner {
       ObjectId from, to;
     };
     std::deque<Pair> open{{.path = {}, .from = from_, .to = to_}};
-    for (; !open.empty(); open.pop_front()) {
+    for (std::size_t folders = 0; !open.empty(); open.pop_front()) {
+      if (++folders + open.size() > limits::kTreeEntriesMax) {
+        return failure(ErrorKind::refused, "the release has more entries than one may have");
+      }
       const Pair& pair = open.front();
       if (pair.from == pair.to) continue;
       const auto after = load_(pair.to);

@@ -1,5 +1,7 @@
 #include "controller/publish/pack_shelf_file.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <atomic>
 #include <map>
@@ -100,6 +102,8 @@ struct PackShelf::Parts {
         posix::drop_longest_unused(folder, bytes_max);
       } else if (!stop.stop_requested()) {
         ++failed;
+        // Hosts only know the id of an object that is wrong.
+        if (written.error().kind == ErrorKind::corrupt) spdlog::error("no pack: {}", written.error().text);
       }
     }
     known.with([&](Known& all) {

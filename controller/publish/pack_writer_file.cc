@@ -81,6 +81,7 @@ Result<std::uint64_t> PackWriter::write_groups(int fd, const std::vector<Planned
     return posix::write_all(fd, part, "a pack");
   };
   std::vector<Result<std::string>> encoded(encoders_.size());
+  Pieces pieces;
   for (std::size_t next = 0; next < groups.size();) {
     if (stop.stop_requested()) return failure(ErrorKind::busy, "stopping");
     if (const auto free = posix::free_space(folder_); free && free->bytes < kReserveBytes) {
@@ -96,6 +97,9 @@ Result<std::uint64_t> PackWriter::write_groups(int fd, const std::vector<Planned
     }
     for (std::size_t i = 0; i < count; ++i) {
       if (!encoded[i]) return std::unexpected(encoded[i].error());
+      if (auto good = check_piece(groups[next + i], encoders_[i].content, pieces); !good) {
+        return std::unexpected(good.error());
+      }
       if (auto written = write(*encoded[i]); !written) return std::unexpected(written.error());
     }
     next += count;
@@ -112,8 +116,14 @@ Result<std::string> PackWriter::encode(const PlannedGroup& group, Encoder& encod
   PackEntries entries;
   for (const PlannedEntry& planned : group) {
     const PackEntry& entry = planned.entry;
+    const std::size_t before = encoder.content.size();
     if (auto read = append_object(objects_, entry.id, entry.offset, entry.bytes, encoder.content); !read) {
       return std::unexpected(read.error());
+    }
+    if (entry.bytes == entry.object_bytes) {
+      if (auto good = check(entry.id, digest_of(std::string_view(encoder.content).substr(before))); !good) {
+        return std::unexpected(good.error());
+      }
     }
     if (entry.base_bytes != 0) {
       if (auto read = append_object(objects_, planned.base, entry.base_offset, entry.base_bytes, encoder.prefix);
@@ -124,6 +134,23 @@ Result<std::string> PackWriter::encode(const PlannedGroup& group, Encoder& encod
     entries.push_back(entry);
   }
   return encode_pack_group(entries, encoder.content, encoder.prefix, encoder.compressor);
+}
+
+Result<void> PackWriter::check(const ObjectId& named, const ObjectId& hashed) const {
+  if (named == hashed) return {};
+  return failure(ErrorKind::corrupt,
+                 fmt::format("object {} is damaged: its bytes have another hash ({}); touch its file in the source and "
+                             "deploy that again",
+                             named.brief(), objects_.path_of(named).string()));
+}
+
+/// An object that is larger than a group: its pieces are groups one after the other.
+Result<void> PackWriter::check_piece(const PlannedGroup& group, std::string_view content, Pieces& pieces) const {
+  const PackEntry& entry = group.front().entry;
+  if (entry.bytes == entry.object_bytes) return {};
+  if (entry.offset == 0) pieces = {.id = entry.id, .hash = {}};
+  pieces.hash.update(content);
+  return entry.offset + entry.bytes < entry.object_bytes ? Result<void>{} : check(pieces.id, pieces.hash.finish());
 }
 
 }  // namespace serin::publish

@@ -19,8 +19,8 @@ class PackWriter {
   /// What it writes lies in FOLDER/new.MARK until it is whole.
   PackWriter(std::filesystem::path folder, const std::string& mark, posix::ObjectReader objects);
   /// Writes FOLDER/NAME whole (see PackShelf) and gives its size. Not synced: it can be made again. `busy` when `stop`
-  /// is requested, `not_found` when an object is missing, `no_space` when less than kControllerReserveBytes and some
-  /// would be left on the disk.
+  /// is requested, `not_found` when an object is missing, `corrupt`, with its file, when the bytes of one are not its
+  /// name's, `no_space` when less than kControllerReserveBytes and some would be left on the disk.
   Result<std::uint64_t> write(const ObjectId& from, const ObjectId& to, const std::stop_token& stop);
 
  private:
@@ -28,9 +28,16 @@ class PackWriter {
     Compressor compressor;
     std::string content, prefix;  ///< reused
   };
+  /// The object that comes in pieces at this moment.
+  struct Pieces {
+    ObjectId id;
+    Sha256 hash;
+  };
   Result<std::uint64_t> write_groups(int fd, const std::vector<PlannedGroup>& groups, Sha256& hash,
                                      const std::stop_token& stop);
   Result<std::string> encode(const PlannedGroup& group, Encoder& encoder) const;
+  [[nodiscard]] Result<void> check(const ObjectId& named, const ObjectId& hashed) const;
+  Result<void> check_piece(const PlannedGroup& group, std::string_view content, Pieces& pieces) const;
 
   std::filesystem::path folder_, temporary_;
   posix::ObjectReader objects_;

@@ -210,9 +210,23 @@ Result<ObjectWriter::Stored> ObjectWriter::put_file(int source_fd, std::uint64_t
   if (stored->bytes != announced || !unchanged(before, after)) {
     return failure(ErrorKind::busy, "the file changed while it was read; try again");
   }
-  if (has(stored->id)) return stored;
+  if (auto there = is_whole(stored->id); !there || *there) {
+    return there ? stored : std::unexpected(there.error());
+  }
   if (auto published = publish(*temporary, stored->id); !published) return std::unexpected(published.error());
   return stored;
+}
+
+/// It is there with its name's bytes; one with others goes.
+Result<bool> ObjectWriter::is_whole(const ObjectId& id) {
+  const auto opened = open(id);
+  if (!opened)
+    return opened.error().kind == ErrorKind::not_found ? Result<bool>(false) : std::unexpected(opened.error());
+  const auto hashed = hash_of(opened->fd.get(), path_of(id));
+  if (!hashed) return std::unexpected(hashed.error());
+  if (*hashed == id) return true;
+  if (auto removed = remove(id); !removed) return std::unexpected(removed.error());
+  return false;
 }
 
 /// At most one buffer more than announced: a file that grows for ever ends too.

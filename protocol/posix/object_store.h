@@ -46,7 +46,8 @@ class ObjectWriter : public ObjectReader {
   /// Stores the bytes; does nothing when the object is there.
   Result<ObjectId> put(std::string_view bytes);
   /// Copies the content of `source_fd` (from its start), hashing it on the way; gives id and size. `busy` when size or
-  /// modification time change meanwhile, `refused` when it is larger than `bytes_max`, `invalid` when no regular file.
+  /// modification time change meanwhile, `refused` when it is larger than `bytes_max`, `invalid` when no regular file. An
+  /// object that is there is hashed, and replaced when its bytes are not its name's.
   struct Stored {
     ObjectId id;
     std::uint64_t bytes = 0;
@@ -76,6 +77,7 @@ class ObjectWriter : public ObjectReader {
   [[nodiscard]] Result<Temporary> make_temporary() const;
   Result<void> recover();
   Result<ObjectId> hash_of(int fd, const std::filesystem::path& path);
+  Result<bool> is_whole(const ObjectId& id);
   Result<Stored> copy(int source_fd, std::uint64_t announced, const Temporary& to);
   Result<void> publish(Temporary& temporary, const ObjectId& id);
 

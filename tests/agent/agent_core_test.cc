@@ -154,6 +154,25 @@ TEST(AgentCore, live_for_goes_on_while_the_next_release_is_pulled_and_staged) {
   }
 }
 
+TEST(AgentCore, tells_of_a_step_that_is_quick_at_its_end_only) {
+  Driver driver;
+  driver.connect();
+  driver.pass(1s);
+  driver.hear(HeartbeatReply{}, 7);
+  EXPECT_TRUE(driver.core.on_status(Driver::status(HostState::pulling, 1), driver.now).empty());
+  EXPECT_TRUE(driver.core.on_status(Driver::status(HostState::switching, 2), driver.now).empty());
+  const auto end = driver.sent<Heartbeat>(driver.core.on_status(Driver::status(HostState::loaded, 2), driver.now));
+  ASSERT_EQ(end.size(), 1U);
+  EXPECT_EQ(end[0].second.applications.at(0).state, HostState::loaded);
+
+  // One that takes its time is told of at the next tick.
+  EXPECT_TRUE(driver.core.on_status(Driver::status(HostState::switching, 3), driver.now).empty());
+  driver.pass(250ms);
+  const auto tick = driver.sent<Heartbeat>(driver.core.on_tick(driver.now));
+  ASSERT_EQ(tick.size(), 1U);
+  EXPECT_EQ(tick[0].second.applications.at(0).state, HostState::switching);
+}
+
 TEST(AgentCore, live_for_begins_anew_when_something_was_loaded) {
   Driver driver;
   driver.connect();

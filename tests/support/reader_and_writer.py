@@ -4,6 +4,7 @@
 usage: reader_and_writer.py read LIVE PATH...     every PATH can be opened at any moment
        reader_and_writer.py write LIVE FOLDER     writes uploads 0, 1, 2, ... into LIVE/FOLDER
        reader_and_writer.py check FOLDER COUNT    all uploads up to COUNT are in FOLDER, whole
+       reader_and_writer.py whole LIVE...         every file of the tree behind each LIVE begins with the same line
 
 At its end it prints how often it looked or wrote; each failure is a line with "ABSENT", and exit status 1.
 """
@@ -37,6 +38,35 @@ def read(live, paths):
                 failures += absent(path, error)
         count += 1
         time.sleep(0.001)
+    return count, failures
+
+
+def first_lines(live):
+    """Of all files of the tree that LIVE led to when it was opened, whatever it leads to meanwhile."""
+    lines = set()
+    root = os.open(live, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for _, _, names, folder in os.fwalk(".", dir_fd=root):
+            for name in names:
+                with os.fdopen(os.open(name, os.O_RDONLY, dir_fd=folder), "rb") as file:
+                    lines.add(file.readline())
+    finally:
+        os.close(root)
+    return lines
+
+
+def whole(lives):
+    count = failures = 0
+    while not stopped:
+        for live in lives:
+            try:
+                lines = first_lines(live)
+                if len(lines) != 1:
+                    failures += absent(live, f"a mixed tree: {sorted(lines)}")
+            except OSError as error:
+                failures += absent(live, error)
+            count += 1
+            time.sleep(0.001)
     return count, failures
 
 
@@ -74,6 +104,8 @@ def main():
     what, where, *rest = sys.argv[1:]
     if what == "read":
         count, failures = read(where, rest)
+    elif what == "whole":
+        count, failures = whole([where, *rest])
     elif what == "write":
         count, failures = write(where, rest[0])
     else:

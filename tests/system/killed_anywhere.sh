@@ -1,21 +1,29 @@
 #!/usr/bin/env bash
 # `deploy --force` of one tree to twelve agents and back, with the controller and agents killed (-9) at random moments:
-# every live tree is whole at every look, and all hosts end on the release that was asked for.
+# every live tree is whole at every look of a reader that loops over all of them, and all hosts end on the release that was
+# asked for.
 . "$(dirname "$0")/lib.sh"
+
+READER_PID=
+stop_reader() { [ -z "$READER_PID" ] || kill "$READER_PID" 2>/dev/null; }
+at_end stop_reader
 
 SEED=${SERIN_SEED:-$RANDOM}
 echo "seed $SEED (SERIN_SEED=$SEED repeats it)"
 RANDOM=$SEED
 mkdir -p "$FLEET"
 fleet_init 12 3 2
-tree_of() { # MARK: two hundred files that all say MARK
+tree_of() { # MARK: two hundred files that all say MARK, and 9 MB to pull
   mkdir -p "$FLEET/staging/d"
   for ((f = 0; f < 200; f++)); do echo "$1" >"$FLEET/staging/d/file-$f"; done
+  { echo "$1" && head -c 9000000 /dev/urandom; } >"$FLEET/staging/large"
 }
 tree_of one
 fleet_start
 expect_exit 0 serin deploy --force -m "first release"
 expect_all_live 1
+python3 "$SERIN_SOURCE/tests/support/reader_and_writer.py" whole "$FLEET"/hosts/*/live >"$FLEET/read" &
+READER_PID=$!
 
 whole() { # HOST: all files of the tree that is live now say the same (the link may be switched while they are read)
   local tree
@@ -61,3 +69,7 @@ fleet_wait_connected 12
 expect_exit 0 serin rollback --yes
 wait_until 900 nothing_runs
 for ((i = 1; i <= FLEET_HOSTS; i++)); do whole "$i"; done
+kill "$READER_PID"
+wait "$READER_PID" || fail "a reader saw what no release is: $(head -3 "$FLEET/read")"
+READER_PID=
+echo "$(tail -n 1 "$FLEET/read") looks at live trees"

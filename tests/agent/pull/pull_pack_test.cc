@@ -179,10 +179,60 @@ TEST_F(PullPack, goes_on_where_an_earlier_pull_stopped) {
   EXPECT_EQ(go_live(tree_), "");
 }
 
+TEST_F(PullPack, goes_on_inside_a_large_file) {
+  tree_["data"] = file(noise(60'000'000, 50));
+  offer(tree_);
+  const auto stop_at = [this](std::uint64_t offset) {
+    return [this, offset](const GetObject& request, const Answer& truth) -> std::optional<Answer> {
+      if (request.offset <= offset) return truth;
+      stop_.request_stop();
+      return std::nullopt;
+    };
+  };
+  EXPECT_FALSE(pull_tree(tree_, stop_at(29'000'000)));
+  stop_ = {};
+  // In the same life, and then over a restart of the agent.
+  EXPECT_FALSE(pull_tree(tree_, stop_at(49'000'000)));
+  EXPECT_GE(asked_.front().offset, 16'000'000U);
+  slots_.reset();
+  slots_.emplace(apply::SlotDir::open(settings_, [] { return SteadyTime{}; }).value());
+  slots_->tidy();
+  stop_ = {};
+  ASSERT_TRUE(pull_tree(tree_));
+  EXPECT_GE(asked_.front().offset, 33'000'000U);
+  EXPECT_EQ(objects_asked(), 0U);
+  EXPECT_EQ(go_live(tree_), "");
+}
+
+TEST_F(PullPack, pulls_a_large_file_by_its_name_when_its_first_pieces_are_gone_or_damaged) {
+  const fs::path incoming = settings_.live + ".slots/.serin/incoming";
+  for (const bool gone : {true, false}) {
+    tree_["data"] = file(noise(30'000'000, gone ? 51 : 52));
+    offer(tree_);
+    EXPECT_FALSE(pull_tree(tree_, [this](const GetObject& request, const Answer& truth) -> std::optional<Answer> {
+      if (request.offset <= 20'000'000) return truth;
+      stop_.request_stop();
+      return std::nullopt;
+    }));
+    stop_ = {};
+    const fs::path part = incoming / (digest_of(tree_["data"].content).hex() + ".part");
+    ASSERT_TRUE(fs::exists(part));
+    if (gone) {
+      fs::resize_file(part, 1'000'000);
+    } else {
+      std::fstream(part, std::ios::in | std::ios::out | std::ios::binary).seekp(5'000'000).put('x').put('y');
+    }
+    ASSERT_TRUE(pull_tree(tree_));
+    EXPECT_GT(asked_.front().offset, 0U);
+    EXPECT_EQ(objects_asked(), (30'000'000U + limits::kChunkBytes - 1) / limits::kChunkBytes);
+    EXPECT_EQ(go_live(tree_), "");
+  }
+}
+
 TEST_F(PullPack, begins_anew_in_a_pack_of_another_edition) {
   for (int i = 0; i < 8; ++i) tree_["n" + std::to_string(i)] = file(noise(1'000'000, 30U + static_cast<unsigned>(i)));
   offer(tree_);
-  slots_->keep_pack_mark({}, objects_of(tree_).root, {.edition = 77, .offset = 500'000});
+  slots_->keep_pack_mark({}, objects_of(tree_).root, {.edition = 77, .offset = 500'000, .growing = {}});
   ASSERT_TRUE(pull_tree(tree_));
   EXPECT_EQ(asked_.front().offset, 500'000U);
   EXPECT_EQ(objects_asked(), 0U);

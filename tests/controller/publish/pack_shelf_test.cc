@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "controller/publish/pack_shelf_file.h"
 #include "protocol/pack.h"
@@ -127,6 +128,20 @@ TEST_F(PackShelfTest, says_of_which_it_cannot_make_one) {
   ASSERT_TRUE(store_.put("2"));
   shelf_->know(to);
   EXPECT_TRUE(open(from, to)) << "a release was built again";
+}
+
+TEST_F(PackShelfTest, makes_none_of_an_object_that_is_damaged_small_or_in_pieces) {
+  for (const std::size_t bytes : {std::size_t{1'000}, std::size_t{20'000'000}}) {
+    const std::string content(bytes, 'c');
+    const ObjectId to = put({{"a", file(content)}});
+    start();
+    const fs::path object = store_.path_of(digest_of(content));
+    fs::permissions(object, fs::perms::owner_all);
+    std::fstream(object, std::ios::in | std::ios::out | std::ios::binary).seekp(static_cast<long>(bytes) / 2).put('x');
+    ASSERT_FALSE(open({}, to));
+    EXPECT_EQ(shelf_->counters().failed, 1U);
+    EXPECT_EQ(files(), 0U);
+  }
 }
 
 TEST_F(PackShelfTest, serves_none_that_was_damaged_while_it_was_not_there) {

@@ -95,6 +95,19 @@ TEST(ObjectStore, refuses_large_files_and_what_is_no_file_and_leaves_nothing_beh
   EXPECT_EQ(files_in(folder / "incoming"), 0U);
 }
 
+TEST(ObjectStore, puts_a_file_again_whose_object_is_damaged) {
+  const TemporaryFolder folder;
+  auto store = ObjectWriter::open_folder(folder.path()).value();
+  const ObjectId id = store.put("content").value();
+  std::filesystem::permissions(store.path_of(id), std::filesystem::perms::owner_all);
+  std::ofstream(store.path_of(id)) << "Content";
+  EXPECT_EQ(store.read(id, 100).error().kind, ErrorKind::corrupt);
+  std::ofstream(folder / "file") << "content";
+  const UniqueFd file(::open((folder / "file").c_str(), O_RDONLY | O_CLOEXEC));
+  EXPECT_EQ(store.put_file(file.get(), 100).value().id, id);
+  EXPECT_EQ(store.read(id, 100).value(), "content");
+}
+
 TEST(ObjectStore, a_file_that_reads_shorter_than_announced_is_busy) {
   const TemporaryFolder folder;
   auto store = ObjectWriter::open_folder(folder.path());
