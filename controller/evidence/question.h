@@ -14,11 +14,8 @@
 /// HTTP. Seconds are those of the controller's clock.
 namespace serin::evidence {
 
-/// Seconds [from, until), whole steps.
-struct Span {
-  std::int64_t from = 0, until = 0;
-  friend bool operator==(const Span&, const Span&) = default;
-};
+/// Whole steps.
+using Span = fleet::SecondSpan;
 
 struct Question {
   std::uint64_t id = 0;  ///< the asker's own

@@ -190,7 +190,7 @@ Duration wait_of(const Rollout& rollout, const DeploymentSource& source) {
   return source.wait + (rollout.extended ? rollout.extend : Duration{0});
 }
 
-void prepare_sources(const ControllerState& state, ActiveDeployment& active, Turn& turn) {
+void prepare_sources(const ControllerState& state, ActiveDeployment& active, Now now, Turn& turn) {
   const Rollout& rollout = active.rollout;
   if (rollout.unchecked() || rollout.first_release) return;
   for (const DeploymentSource& source : rollout.sources) {
@@ -203,9 +203,7 @@ void prepare_sources(const ControllerState& state, ActiveDeployment& active, Tur
       remote.asked = source.judge == JudgeKind::sequential || rollout.stages[host.stage].judged;
       if (!remote.asked) continue;
       remote.before.host = host.host;
-      if (const auto from = state.ledger.trusted_from(host.host, rollout.application)) {
-        remote.trusted_from = second_of(*from) + 1;
-      }
+      remote.trusted = state.ledger.trusted_before(host.host, rollout.application, second_of(now.steady));
     }
     record(active, source.source, turn);
   }
