@@ -33,6 +33,7 @@ struct Transfer {
   bool too_large = false;
   std::array<char, CURL_ERROR_SIZE> error{};
   Duration timeout{};
+  std::string ca_file;
 
   void add_header(const std::string& header) { headers.reset(curl_slist_append(headers.release(), header.c_str())); }
 };
@@ -88,7 +89,12 @@ void prepare(Transfer& transfer, const HttpSettings& server, const HttpRequest& 
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer.error.data());
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, &transfer);
-  if (!server.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, server.ca_file.c_str());
+  // A file that was put right is read with the next question, not when a day's cache ends.
+  curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
+  if (!server.ca_file.empty()) {
+    curl_easy_setopt(easy, CURLOPT_CAINFO, server.ca_file.c_str());
+    curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);  // only those
+  }
   if (request.body.empty()) return;
   transfer.request_body = request.body;
   transfer.add_header("Content-Type: " + request.content_type);
@@ -108,6 +114,13 @@ std::string trouble_of(const Transfer& transfer, CURLcode code) {
   const char* said = transfer.error.front() == '\0' ? curl_easy_strerror(code) : transfer.error.data();
   if (code == CURLE_OPERATION_TIMEDOUT) {
     return fmt::format("no answer within {}: {}", duration_text(transfer.timeout), said);
+  }
+  long not_believed = 0;
+  curl_easy_getinfo(transfer.easy.get(), CURLINFO_SSL_VERIFYRESULT, &not_believed);
+  if (code == CURLE_PEER_FAILED_VERIFICATION || not_believed != 0) {
+    return fmt::format("its certificate is not believed, going by {}: {}",
+                       transfer.ca_file.empty() ? "the system's authorities; ca_file names others" : transfer.ca_file,
+                       said);
   }
   return said;
 }
@@ -153,6 +166,7 @@ void HttpTransfers::add(std::uint64_t id, const HttpSettings& server, const Http
   auto transfer = std::make_unique<Transfer>();
   transfer->id = id;
   transfer->timeout = server.timeout;
+  transfer->ca_file = server.ca_file;
   transfer->easy.reset(curl_easy_init());
   if (!transfer->easy) {
     parts_->ended.push_back({id, {.trouble = "libcurl has no memory"}});
