@@ -88,6 +88,7 @@ TEST(LogstashAnswer, that_is_not_whole_is_an_error_with_address_status_and_the_b
       {"no connection", {.trouble = "Connection refused"}, "http://logs:9200/logstash-*/_search: Connection refused"},
       {"status", {.status = 503, .body = "busy\x1b"}, "/_search: HTTP 503: busy\\e"},
       {"no body", {.status = 502}, "HTTP 502: no body"},
+      {"deep", good(std::string(100, '[')), "it is nested too deeply"},
       {"no JSON", good("<html>login</html>"), "HTTP 200, it is no JSON: <html>login</html>"},
       {"cut off", good(whole.substr(0, whole.size() / 2)), "it is no JSON"},
       {"a list", good("[]"), "it is no object"},

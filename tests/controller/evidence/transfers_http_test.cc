@@ -94,6 +94,18 @@ TEST_F(Transfers, post_the_body_with_a_login_from_files) {
   EXPECT_NE(key.next_request().find("Authorization: ApiKey a2V5\r\n"), std::string::npos);
 }
 
+TEST_F(Transfers, hide_a_login_that_the_server_tells_again) {
+  server.user = "serin";
+  server.password_file = file_with("password", "open sesame\n");
+  FaultyServer basic({{with_head("500 No", "Content-Length: 61\r\n",
+                                 "Authorization: Basic c2VyaW46b3BlbiBzZXNhbWU= is: open sesame")}});
+  EXPECT_EQ(ask(basic.url()).body, "Authorization: Basic *** is: ***");
+  server.user.clear();
+  server.api_key_file = file_with("key", "a2V5LWFuZC1zZWNyZXQ=\n");
+  FaultyServer key({{with_head("302 No", "Location: /?key=a2V5LWFuZC1zZWNyZXQ=\r\nContent-Length: 0\r\n", "")}});
+  EXPECT_EQ(ask(key.url()).trouble.find("a2V5"), std::string::npos);
+}
+
 TEST_F(Transfers, a_secret_that_cannot_be_read_is_trouble_before_anything_is_sent) {
   server.api_key_file = (folder.path() / "none").string();
   EXPECT_NE(ask("http://127.0.0.1:9").trouble.find("No such file"), std::string::npos);
