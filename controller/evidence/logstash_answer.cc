@@ -138,6 +138,18 @@ class Reader {
     }
   }
 
+  /// Of `_field_caps`: each field with its types over all indices.
+  void read_fields(const Json& fields) {
+    for (const std::string& name : parts::fields_of(question_.settings.logstash)) {
+      const auto types = fields.find(name);
+      if (types == fields.end()) {
+        reading_.matches.absent_fields.push_back(name);
+      } else if (types->contains("text") || types->contains("match_only_text")) {
+        reading_.matches.text_fields.push_back(name);
+      }
+    }
+  }
+
   Reading& reading() { return reading_; }
 
  private:
@@ -184,6 +196,7 @@ Result<Reading> logstash_reading(const Question& question, const std::vector<Htt
   const std::size_t before = question.before ? parts::chunks_of(question, *question.before).size() : 0;
   Reader reader(question, std::move(*names));
   const auto done = parts::read_answers(question, requests, answers, [&](std::size_t i, const Json& answer) {
+    if (requests[i].optional && answer.contains("fields")) return reader.read_fields(answer.at("fields"));
     check_whole(answer);
     read(question, requests[i], answer, before, i, reader);
   });

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "controller/evidence/logstash.h"
 #include "controller/evidence/request_parts.h"
@@ -141,7 +142,31 @@ HttpRequest count_request(const Question& question) {
   return request;
 }
 
+/// Which of the fields are there, and of what type.
+HttpRequest fields_request(const Question& question) {
+  std::string path = fmt::format("/{}/_field_caps?fields=", parts::escaped(question.settings.logstash.index));
+  for (const std::string& field : parts::fields_of(question.settings.logstash)) {
+    path += (path.ends_with('=') ? "" : ",") + parts::escaped(field);
+  }
+  return {.path = std::move(path), .content_type = {}, .body = {}, .optional = true};
+}
+
 }  // namespace
+
+namespace parts {
+
+std::vector<std::string> fields_of(const LogstashFields& fields) {
+  std::set<std::string> names{fields.host_field, fields.time_field};
+  const auto add = [&](const DocumentFilter& filter) {
+    for (const FieldFilter& field : filter) names.insert(field.field);
+  };
+  add(fields.where);
+  add(fields.except);
+  for (const DocumentFilter& filter : fields.errors) add(filter);
+  return {names.begin(), names.end()};
+}
+
+}  // namespace parts
 
 Result<std::vector<HttpRequest>> logstash_requests(const Question& question) {
   const auto names = HostNames::of(question.hosts, question.settings.host_naming, question.settings.domain);
@@ -164,7 +189,10 @@ Result<std::vector<HttpRequest>> logstash_requests(const Question& question) {
     if (!question.settings.logstash.message_field.empty() && all.size() == 1) {
       requests.push_back(messages_request(question, names->there()));
     }
-    if (question.test) requests.push_back(count_request(question));
+    if (question.test) {
+      requests.push_back(count_request(question));
+      requests.push_back(fields_request(question));
+    }
   }
   return requests;
 }

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <utility>
 
 #include "controller/evidence/host_naming.h"
 #include "controller/evidence/prometheus.h"
@@ -63,6 +65,7 @@ class Reader {
       }
       const Span& span = request.before ? *question_.before : *question_.since;
       Series& of_host = (request.before ? before_ : since_)[host].of(request.expression)[labels.dump()];
+      of_host.target = labels.value("job", "") + '\n' + labels.value("instance", "");
       auto& points = request.asked == parts::Asked::values ? of_host.values : of_host.times;
       points.resize(static_cast<std::size_t>(parts::points_of(question_, span)));
       for (const Json& value : series.at("values")) points[point_of(span, value)] = number_of(value.at(1));
@@ -133,6 +136,14 @@ class Reader {
     return requests && (queries.absent_is_zero || is_fresh(host.errors, grid, point));
   }
 
+  /// A target that appears may have counted for long: what it grew by is known from its second sample on. One that is
+  /// gone may have counted until it was.
+  static std::set<std::string_view> targets_of(const HostSeries& host, const Grid& grid, std::size_t point) {
+    auto targets = targets_at(host.errors, grid, point);
+    targets.merge(targets_at(host.requests, grid, point));
+    return targets;
+  }
+
   /// Fractions are carried on, so that their sum is right.
   static std::uint32_t whole(double& carried, double more) {
     carried += more;
@@ -152,8 +163,10 @@ class Reader {
     steps.seconds.resize(static_cast<std::size_t>((span.until - span.from) / step));
     double errors = 0;
     double requests = 0;
+    auto targets = targets_of(series, grid, 0);
     for (std::size_t end = 1; end < grid.points && end <= steps.seconds.size(); ++end) {
-      const bool begins = kind == SeriesKind::gauge || looked_at(series, grid, end - 1);
+      const auto before = std::exchange(targets, targets_of(series, grid, end));
+      const bool begins = kind == SeriesKind::gauge || (looked_at(series, grid, end - 1) && before == targets);
       if (!begins || !looked_at(series, grid, end)) continue;
       fleet::SecondOfHost& counted = steps.seconds[end - 1];
       counted.reported = true;

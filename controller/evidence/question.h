@@ -14,11 +14,8 @@
 /// HTTP. Seconds are those of the controller's clock.
 namespace serin::evidence {
 
-/// Seconds [from, until), whole steps.
-struct Span {
-  std::int64_t from = 0, until = 0;
-  friend bool operator==(const Span&, const Span&) = default;
-};
+/// Whole steps.
+using Span = fleet::SecondSpan;
 
 struct Question {
   std::uint64_t id = 0;  ///< the asker's own
@@ -62,10 +59,12 @@ struct HostReading {
 
 /// What a self-test shows beside that.
 struct Matches {
-  std::uint64_t documents = 0;            ///< that the query matched, of any host
-  std::uint64_t without_host = 0;         ///< of these, those that name no host
-  std::vector<TopMessage> other_hosts;    ///< names that no host of the application has, with their documents
-  std::optional<std::uint64_t> in_index;  ///< documents of the last hour, whatever they are
+  std::uint64_t documents = 0;             ///< that the query matched, of any host
+  std::uint64_t without_host = 0;          ///< of these, those that name no host
+  std::vector<TopMessage> other_hosts;     ///< names that no host of the application has, with their documents
+  std::optional<std::uint64_t> in_index;   ///< documents of the last hour, whatever they are
+  std::vector<std::string> absent_fields;  ///< of those that the configuration names: no index has it
+  std::vector<std::string> text_fields;    ///< of the filters': it is cut into words, so that no whole value is matched
   friend bool operator==(const Matches&, const Matches&) = default;
 };
 

@@ -32,6 +32,10 @@ judge::Tally sum_of(const fleet::HostSeconds& steps, std::int64_t step, std::int
   return tally;
 }
 
+bool holds(const Span& span, std::int64_t begins, std::int64_t step) {
+  return span.from <= begins && begins + step <= span.until;
+}
+
 /// Documents are only ever added.
 void note_loss(RemoteEvidence& evidence, const fleet::HostSeconds& before, const fleet::HostSeconds& now) {
   if (before.first != now.first) return;
@@ -64,7 +68,8 @@ void take_reading(RemoteEvidence& evidence, const Question& question, const Read
       const std::int64_t step = question.settings.step.count();
       for (std::size_t k = 0; k < found->before.seconds.size(); ++k) {
         const std::int64_t begins = found->before.first + static_cast<std::int64_t>(k) * step;
-        found->before.seconds[k].trusted = found->trusted_from && begins >= *found->trusted_from;
+        found->before.seconds[k].trusted =
+            std::ranges::any_of(found->trusted, [&](const Span& span) { return holds(span, begins, step); });
       }
     }
     if (question.since) {

@@ -32,10 +32,10 @@ struct DeploymentSource {
 
 /// What a server said of one host of the plan.
 struct RemoteHost {
-  bool asked = false;                        ///< it is asked about at all
-  std::optional<std::int64_t> trusted_from;  ///< since when it ran a trusted release when the deployment began
-  fleet::HostSeconds before, since;          ///< one element for each step
-  std::optional<std::int64_t> newest;        ///< second of its newest document or sample, by the newest answer
+  bool asked = false;                      ///< it is asked about at all
+  std::vector<fleet::SecondSpan> trusted;  ///< when it ran a trusted release, until the deployment began
+  fleet::HostSeconds before, since;        ///< one element for each step
+  std::optional<std::int64_t> newest;      ///< second of its newest document or sample, by the newest answer
   friend bool operator==(const RemoteHost&, const RemoteHost&) = default;
 };
 

@@ -39,9 +39,31 @@ std::vector<Chunk> chunks_of(const Question& question, const Span& span) {
 
 namespace {
 
+/// As answers never are; it would take a hundred times its size of memory to read.
+bool is_nested_deeply(std::string_view json) {
+  constexpr int kDepthMost = 64;
+  int depth = 0;
+  bool quoted = false;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    if (quoted) {
+      if (c == '\\') ++i;
+      quoted = c != '"';
+    } else if (c == '"') {
+      quoted = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > kDepthMost) return true;
+    } else if (c == ']' || c == '}') {
+      --depth;
+    }
+  }
+  return false;
+}
+
 /// What is wrong with this answer; empty: it was read.
 std::string mistake_in(const HttpAnswer& answer, const std::function<void(const nlohmann::json&)>& read) {
   if (!answer.trouble.empty() || answer.status != 200) return fmt::format("status {}", answer.status);
+  if (is_nested_deeply(answer.body)) return "it is nested too deeply";
   const nlohmann::json json = nlohmann::json::parse(answer.body, nullptr, false);
   if (json.is_discarded()) return "it is no JSON";
   try {

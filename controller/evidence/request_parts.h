@@ -19,6 +19,9 @@ std::int64_t wall_ms(const Question& question, std::int64_t second);
 /// As it stands in a URL's path, or in a form.
 std::string escaped(const std::string& text);
 
+/// All fields that decide whether and for whom a document counts, ascending.
+std::vector<std::string> fields_of(const LogstashFields& fields);
+
 /// Hosts of one request: [first, first + count) of the question's.
 struct Chunk {
   std::size_t first = 0, count = 0;

@@ -24,6 +24,14 @@ bool is_fresh(const SeriesByLabels& series, const Grid& grid, std::size_t point)
                      [&](const auto& labelled) { return fresh(labelled.second, grid, point).has_value(); });
 }
 
+std::set<std::string_view> targets_at(const SeriesByLabels& series, const Grid& grid, std::size_t point) {
+  std::set<std::string_view> targets;
+  for (const auto& [labels, one] : series) {
+    if (fresh(one, grid, point)) targets.insert(one.target);
+  }
+  return targets;
+}
+
 double growth(const SeriesByLabels& series, SeriesKind kind, const Grid& grid, std::size_t end) {
   double sum = 0;
   for (const auto& [labels, one] : series) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "protocol/limits.h"
 #include "protocol/text.h"
@@ -239,28 +240,36 @@ void check_source(const Setting& table, const SourceSettings& source) {
   }
 }
 
-/// A function around a counter would hide its resets: a sum that falls by one series' reset looks like a reset of all.
-bool calls_a_function(std::string_view query) {
+/// A name with labels, and nothing else. A function or an operator around a counter would hide its resets (a sum that
+/// falls by one series' reset looks like a reset of all), and with them timestamp() says nothing of its samples.
+bool is_selector(std::string_view query) {
   char quote = 0;
+  std::size_t opened = 0;
+  std::size_t closed = 0;
   for (const char c : query) {
+    const bool is_space = c == ' ' || c == '\t' || c == '\n';
     if (quote != 0) {
       if (c == quote) quote = 0;
-    } else if (c == '"' || c == '\'' || c == '`') {
-      quote = c;
-    } else if (c == '(') {
-      return true;
+    } else if (opened > closed) {
+      if (c == '"' || c == '\'' || c == '`') quote = c;
+      if (c == '}') ++closed;
+    } else if (c == '{') {
+      ++opened;
+    } else if (!is_space &&
+               (closed > 0 || (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '_' && c != ':'))) {
+      return false;
     }
   }
-  return false;
+  return opened == 1 && closed == 1;
 }
 
 void check_prometheus(const Setting& table, const SourceSettings& source) {
   const PrometheusQueries& queries = source.prometheus;
   for (const auto& [key, query] : {std::pair{"errors", &queries.errors}, std::pair{"requests", &queries.requests}}) {
-    if (queries.kind != SeriesKind::counter || !calls_a_function(*query)) continue;
+    if (queries.kind != SeriesKind::counter || query->empty() || is_selector(*query)) continue;
     table.refuse_keys({key},
-                      "calls a function: what a counter grew by is reckoned here, from each bare series, since the sum "
-                      "of several hides that one was reset",
+                      "is more than a selector: what a counter grew by is reckoned here, from each bare series, since "
+                      "the sum of several hides that one was reset",
                       "the counter's selector alone; or kind = \"gauge\" with an expression of errors per second");
   }
   if (source.step < queries.scrape) {

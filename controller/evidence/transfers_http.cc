@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 #include <fmt/format.h>
+#include <openssl/evp.h>
 
 #include <array>
 #include <map>
@@ -15,6 +16,7 @@ namespace serin::evidence {
 namespace {
 
 constexpr std::size_t kSecretBytesMax = 8U << 10;
+constexpr std::size_t kSecretBytesHidden = 8;  ///< a shorter one may be any word of an answer
 
 struct EasyDeleter {
   void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
@@ -33,6 +35,8 @@ struct Transfer {
   bool too_large = false;
   std::array<char, CURL_ERROR_SIZE> error{};
   Duration timeout{};
+  std::string ca_file;
+  std::vector<std::string> secrets;  ///< that are sent
 
   void add_header(const std::string& header) { headers.reset(curl_slist_append(headers.release(), header.c_str())); }
 };
@@ -57,6 +61,25 @@ Result<std::string> secret_in(const std::string& file) {
   return text;
 }
 
+std::string base64(const std::string& text) {
+  std::string encoded(4 * ((text.size() + 2) / 3) + 1, '\0');
+  const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
+  const int size =
+      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(encoded.data()), bytes, static_cast<int>(text.size()));
+  encoded.resize(static_cast<std::size_t>(size));
+  return encoded;
+}
+
+/// A server that tells what it was told must not have a login shown in a message.
+void hide(const std::vector<std::string>& secrets, std::string& text) {
+  for (const std::string& secret : secrets) {
+    if (secret.size() < kSecretBytesHidden) continue;
+    for (std::size_t at = text.find(secret); at != std::string::npos; at = text.find(secret, at)) {
+      text.replace(at, secret.size(), "***");
+    }
+  }
+}
+
 Result<void> add_login(Transfer& transfer, const HttpSettings& server, const std::string& key_scheme) {
   CURL* easy = transfer.easy.get();
   if (!server.user.empty()) {
@@ -65,11 +88,13 @@ Result<void> add_login(Transfer& transfer, const HttpSettings& server, const std
     curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
     curl_easy_setopt(easy, CURLOPT_USERNAME, server.user.c_str());
     curl_easy_setopt(easy, CURLOPT_PASSWORD, password->c_str());
+    transfer.secrets = {base64(server.user + ':' + *password), *password};
   }
   if (!server.api_key_file.empty()) {
     const auto key = secret_in(server.api_key_file);
     if (!key) return std::unexpected(key.error());
     transfer.add_header(fmt::format("Authorization: {} {}", key_scheme, *key));
+    transfer.secrets = {*key};
   }
   return {};
 }
@@ -88,7 +113,12 @@ void prepare(Transfer& transfer, const HttpSettings& server, const HttpRequest& 
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer.error.data());
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, &transfer);
-  if (!server.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, server.ca_file.c_str());
+  // A file that was put right is read with the next question, not when a day's cache ends.
+  curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
+  if (!server.ca_file.empty()) {
+    curl_easy_setopt(easy, CURLOPT_CAINFO, server.ca_file.c_str());
+    curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);  // only those
+  }
   if (request.body.empty()) return;
   transfer.request_body = request.body;
   transfer.add_header("Content-Type: " + request.content_type);
@@ -109,6 +139,13 @@ std::string trouble_of(const Transfer& transfer, CURLcode code) {
   if (code == CURLE_OPERATION_TIMEDOUT) {
     return fmt::format("no answer within {}: {}", duration_text(transfer.timeout), said);
   }
+  long not_believed = 0;
+  curl_easy_getinfo(transfer.easy.get(), CURLINFO_SSL_VERIFYRESULT, &not_believed);
+  if (code == CURLE_PEER_FAILED_VERIFICATION || not_believed != 0) {
+    return fmt::format("its certificate is not believed, going by {}: {}",
+                       transfer.ca_file.empty() ? "the system's authorities; ca_file names others" : transfer.ca_file,
+                       said);
+  }
   return said;
 }
 
@@ -122,6 +159,8 @@ HttpAnswer answer_of(Transfer& transfer, CURLcode code) {
                                  printable(moved, 300));
   }
   answer.body = std::move(transfer.body);
+  hide(transfer.secrets, answer.body);
+  hide(transfer.secrets, answer.trouble);
   return answer;
 }
 
@@ -153,6 +192,7 @@ void HttpTransfers::add(std::uint64_t id, const HttpSettings& server, const Http
   auto transfer = std::make_unique<Transfer>();
   transfer->id = id;
   transfer->timeout = server.timeout;
+  transfer->ca_file = server.ca_file;
   transfer->easy.reset(curl_easy_init());
   if (!transfer->easy) {
     parts_->ended.push_back({id, {.trouble = "libcurl has no memory"}});

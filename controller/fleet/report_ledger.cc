@@ -181,7 +181,8 @@ void ReportLedger::record_application(const HostName& host, const ApplicationCou
       gap->until = at + 1;
     }
     // What a blind host counted is no baseline.
-    const bool trusted = counts.gap.empty() && of_host.trusted_from && start_of(at) >= *of_host.trusted_from;
+    const auto trusted_since = of_host.trusted.since();
+    const bool trusted = counts.gap.empty() && trusted_since && start_of(at) >= *trusted_since;
     const bool known_before = cell_at(of_host, at).reported;
     const bool other_messages =
         known_before && of_host.messages.at(at) != second.signatures && at > of_host.newest - MessageRing::kFineSeconds;
@@ -231,23 +232,30 @@ std::int64_t ReportLedger::wanted_since(const HostName& host) const {
   return found == clocks_.end() || found->second.newest_host_second == 0 ? 0 : found->second.newest_host_second;
 }
 
-void ReportLedger::trust(const HostName& host, const ApplicationName& application, std::optional<SteadyTime> from) {
-  series(host, application).trusted_from = from;
+void ReportLedger::trust(const HostName& host, const ApplicationName& application, SteadyTime from) {
+  series(host, application).trusted.begin(from);
 }
 
-std::optional<SteadyTime> ReportLedger::trusted_from(const HostName& host, const ApplicationName& application) const {
+void ReportLedger::end_trust(const HostName& host, const ApplicationName& application, SteadyTime at) {
+  series(host, application).trusted.end(at);
+}
+
+std::vector<SecondSpan> ReportLedger::trusted_before(const HostName& host, const ApplicationName& application,
+                                                     std::int64_t second) const {
   const Series* found = find(host, application);
-  return found == nullptr ? std::nullopt : found->trusted_from;
+  return found == nullptr ? std::vector<SecondSpan>{} : found->trusted.seconds_before(second);
 }
 
 bool ReportLedger::trusted_for(const HostName& host, const ApplicationName& application, std::int64_t second,
                                std::chrono::seconds length) const {
   const Series* found = find(host, application);
-  return found != nullptr && found->trusted_from && start_of(second) >= *found->trusted_from + length;
+  const auto since = found == nullptr ? std::nullopt : found->trusted.since();
+  return since && start_of(second) >= *since + length;
 }
 
-void ReportLedger::distrust(const HostName& host, const ApplicationName& application, std::int64_t from) {
+void ReportLedger::distrust(const HostName& host, const ApplicationName& application, std::int64_t from, Now now) {
   Series& of_host = series(host, application);
+  of_host.trusted.cut(start_of(from), now.steady);
   for (Cell& cell : of_host.fine) {
     if (!cell.trusted || cell.second < from) continue;
     add_to_sum(of_host, cell, false);

@@ -9,6 +9,7 @@
 
 #include "controller/fleet/message_ring.h"
 #include "controller/fleet/samples.h"
+#include "controller/fleet/trusted_spans.h"
 #include "controller/judge/fixed_judge.h"
 #include "protocol/clock.h"
 #include "protocol/messages.h"
@@ -44,17 +45,17 @@ class ReportLedger {
   /// The second of the host's own clock from which its counts are wanted again.
   [[nodiscard]] std::int64_t wanted_since(const HostName& host) const;
 
-  /// From now on this host's seconds of this application are (not) those of a trusted release.
-  void trust(const HostName& host, const ApplicationName& application, std::optional<SteadyTime> from);
-
-  /// Since when the host's seconds are those of a trusted release; nothing: they are not.
-  [[nodiscard]] std::optional<SteadyTime> trusted_from(const HostName& host, const ApplicationName& application) const;
+  /// This host's seconds of this application are those of a trusted release, from then on and until end_trust().
+  void trust(const HostName& host, const ApplicationName& application, SteadyTime from);
+  void end_trust(const HostName& host, const ApplicationName& application, SteadyTime at);
+  /// When, before this second, they were; the newest TrustedSpans::kKept stretches.
+  [[nodiscard]] std::vector<SecondSpan> trusted_before(const HostName& host, const ApplicationName& application,
+                                                       std::int64_t second) const;
   /// The host has been on a trusted release for so long in this second.
   [[nodiscard]] bool trusted_for(const HostName& host, const ApplicationName& application, std::int64_t second,
                                  std::chrono::seconds length) const;
-
-  /// Seconds from this one on are no baseline, whatever they were taken for.
-  void distrust(const HostName& host, const ApplicationName& application, std::int64_t from);
+  /// Seconds from this one on until now are no baseline, whatever they were taken for.
+  void distrust(const HostName& host, const ApplicationName& application, std::int64_t from, Now now);
 
   /// Sums over trusted seconds before `until`, of the hour before it (its oldest ten seconds may be left out).
   [[nodiscard]] judge::Tally baseline(const HostName& host, const ApplicationName& application,
@@ -111,7 +112,7 @@ class ReportLedger {
     std::vector<Cell> fine;
     std::vector<Sum> coarse;
     std::deque<Gap> gaps;
-    std::optional<SteadyTime> trusted_from;
+    TrustedSpans trusted;
     std::string rules_hash;
     std::int64_t newest = -1;
     MessageRing messages;

@@ -9,6 +9,12 @@
 /// What hosts counted, as the ledger gives it out and the database keeps it. Plain values.
 namespace serin::fleet {
 
+/// Seconds [from, until).
+struct SecondSpan {
+  std::int64_t from = 0, until = 0;
+  friend bool operator==(const SecondSpan&, const SecondSpan&) = default;
+};
+
 /// One host's counts of one second of the controller's clock.
 struct Sample {
   std::int64_t second = 0;

@@ -31,6 +31,7 @@ struct Row {
   std::uint64_t lines = 0, errors = 0;
   std::optional<Duration> age;  ///< of the newest thing that it said
   std::string note;
+  bool canary = false;
 };
 
 struct Report {
@@ -70,10 +71,11 @@ OperatorEvent event_of(const Report& report, const ApplicationName& application,
           .json = json.dump(-1, ' ', false, Json::error_handler_t::replace)};
 }
 
-std::string names_of(const std::vector<Row>& rows) {
+/// Those of whom nothing is there.
+std::string missing_of(const std::vector<Row>& rows, bool canaries) {
   std::vector<HostName> names;
   for (const Row& row : rows) {
-    if (row.lines == 0) names.push_back(row.host);
+    if (!row.age && row.canary == canaries) names.push_back(row.host);
   }
   const std::size_t shown = std::min(names.size(), kHostsNamed);
   std::string text =
@@ -119,6 +121,28 @@ std::string counted_names(const std::vector<evidence::TopMessage>& names) {
   return text;
 }
 
+/// Fields that are not there, or are not what exact values want.
+void field_findings(const evidence::Question& question, const evidence::Matches& matches, Report& report) {
+  const evidence::LogstashFields& fields = question.settings.logstash;
+  const auto absent = [&](const evidence::FieldFilter& filter) {
+    return std::ranges::find(matches.absent_fields, filter.field) != matches.absent_fields.end();
+  };
+  for (const std::string& field : matches.text_fields) {
+    report.warnings.push_back(
+        fmt::format("the field {0} is text there, cut into words, and a whole value never matches: {0}.keyword is "
+                    "usual",
+                    printable(field, 80)));
+  }
+  for (const std::string& field : matches.absent_fields) {
+    report.remarks.push_back(fmt::format("no index of {} has the field {}", fields.index, printable(field, 80)));
+  }
+  const bool hopeless = std::ranges::all_of(
+      fields.errors, [&](const evidence::DocumentFilter& filter) { return std::ranges::any_of(filter, absent); });
+  if (hopeless && !fields.errors.empty()) {
+    report.warnings.emplace_back("no document can be an error: the fields of `errors` are not there");
+  }
+}
+
 void logstash_findings(const evidence::Question& question, const evidence::Reading& reading, Report& report) {
   const evidence::Matches& matches = reading.matches;
   const evidence::LogstashFields& fields = question.settings.logstash;
@@ -131,6 +155,7 @@ void logstash_findings(const evidence::Question& question, const evidence::Readi
     report.remarks.push_back(
         fmt::format("{} documents have no field {}: they count for no host", matches.without_host, fields.host_field));
   }
+  field_findings(question, matches, report);
   for (const evidence::TopMessage& message : reading.messages) {
     report.remarks.push_back(fmt::format("{} x {}", message.count, printable(message.text, 160)));
   }
@@ -145,7 +170,9 @@ void logstash_findings(const evidence::Question& question, const evidence::Readi
   }
 }
 
-Report server_report(const evidence::Question& question, const evidence::Reading& reading, Duration took) {
+Report server_report(const ControllerState& state, const ApplicationName& application,
+                     const evidence::Question& question, const evidence::Reading& reading, Duration took) {
+  const auto& settings = state.settings.applications.at(application);
   const bool logstash = question.source == SourceKind::logstash;
   Report report{.source = std::string{name_of(question.source)}};
   std::uint64_t lines = 0;
@@ -153,6 +180,8 @@ Report server_report(const evidence::Question& question, const evidence::Reading
   std::size_t seen = 0;
   for (const evidence::HostReading& host : reading.hosts) {
     Row& row = report.rows.emplace_back(Row{.host = host.since.host});
+    const fleet::Host* known = state.roster.find(row.host);
+    row.canary = known != nullptr && rollout::belongs(settings.canary, row.host, known->record.labels);
     for (const fleet::SecondOfHost& step : host.since.seconds) {
       row.lines += step.lines;
       row.errors += step.errors;
@@ -173,13 +202,16 @@ Report server_report(const evidence::Question& question, const evidence::Reading
                                    duration_text(question.settings.delay_max));
   }
   if (logstash) logstash_findings(question, reading, report);
-  const std::string missing = names_of(report.rows);
+  const std::string missing = missing_of(report.rows, false);
+  const std::string missing_canaries = missing_of(report.rows, true);
   if (seen == 0 && report.warnings.empty()) {
     report.warnings.emplace_back(logstash
                                      ? "no document is of any host of this application: see host_field and host_names"
                                      : "no series is of any host of this application: see errors and host_label");
-  } else if (!missing.empty() && seen > 0) {
-    report.remarks.push_back(fmt::format("nothing of: {}", missing));
+  } else if (seen > 0) {
+    if (!missing.empty()) report.remarks.push_back(fmt::format("nothing of: {}", missing));
+    auto& found = logstash && question.settings.logstash.errors_only ? report.remarks : report.warnings;
+    if (!missing_canaries.empty()) found.push_back(fmt::format("nothing of the canaries: {}", missing_canaries));
   }
   if (seen > 0 && errors == 0) {
     report.remarks.emplace_back("not one error: that may be health, or `errors` fits nothing");
@@ -229,7 +261,7 @@ void take_test_answer(ControllerState& state, const controller::Client& client, 
   const bool logstash = answer.question.source == SourceKind::logstash;
   Report report{.source = std::string{name_of(answer.question.source)}};
   if (answer.reading) {
-    report = server_report(answer.question, *answer.reading, answer.took);
+    report = server_report(state, application, answer.question, *answer.reading, answer.took);
   } else {
     report.headline = fmt::format("no answer after {} ms", answer.took.count());
     report.warnings.push_back(printable(answer.reading.error().text, 800));

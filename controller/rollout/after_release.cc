@@ -44,7 +44,7 @@ void raise_alarm(ControllerState& state, const ApplicationName& application, Now
       controller::Announce{"alarm", application, fmt::format("ALARM after r{}: {}", watch.release, alarm.text)});
   // What may be bad is no baseline for what comes next, until it has stood for trust_after all the same.
   doubt_release(state, application, watch.release, now, turn);
-  for (const HostName& host : watch.hosts) state.ledger.distrust(host, application, watch.from);
+  for (const HostName& host : watch.hosts) state.ledger.distrust(host, application, watch.from, now);
   if (by_itself) take_back(state, application, watch.former, now, turn);
 }
 

@@ -260,7 +260,7 @@ void refresh_trust(ControllerState& state, const ApplicationName& application, c
     state.ledger.trust(host, application, now.steady - live_for + kSettles);
   } else {
     state.trusted_hosts.erase(key);
-    state.ledger.trust(host, application, std::nullopt);
+    state.ledger.end_trust(host, application, now.steady);
   }
 }
 
@@ -320,7 +320,7 @@ Result<void> begin_deployment(ControllerState& state, const DeploymentRequest& r
   if (!active.rollout.first_release) active.before = evidence::seconds_before(state, active.rollout, now);
   state.watches.erase(request.application);
   turn.record(controller::StoreDeployment{active.rollout});
-  prepare_sources(state, active, turn);
+  prepare_sources(state, active, now, turn);
   for (const PlanHost& host : active.rollout.hosts) {
     turn.record(controller::StorePlanHost{active.rollout.id, host, now.wall});
   }

@@ -51,8 +51,9 @@ judge::Verdict judge_window(const evidence::Source& source, const Rollout& rollo
   }
   if (!heard && now.steady < window.ends + source.patience()) return {};
   settings.wait = window.ends - *rollout.soak_from;
-  judge::Verdict verdict =
-      judge::judge_fixed(settings, canaries, std::max(now.steady - *rollout.soak_from, settings.wait));
+  // What it looks at ends with the wait, however long the answer took.
+  judge::Verdict verdict = judge::judge_fixed(settings, canaries, settings.wait);
+  verdict.seconds = std::chrono::duration<double>(std::max(now.steady - *rollout.soak_from, settings.wait)).count();
   const auto trouble = source.unknown();
   const bool of_all =
       trouble && std::any_of(canaries.begin(), canaries.end(),

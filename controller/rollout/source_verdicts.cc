@@ -27,6 +27,7 @@ using evidence::SourceKind;
 
 /// Between two questions of one deployment to one server.
 constexpr auto kAskEvery = std::chrono::seconds{2};
+constexpr std::size_t kTestBuckets = limits::kSourceBucketsMax * 8;  ///< of a self-test: some requests each
 constexpr auto kAskAgainAfterTrouble = std::chrono::seconds{4};
 
 const evidence::SourceSettings& settings_of(const controller::ApplicationSettings& settings, SourceKind source) {
@@ -190,7 +191,7 @@ Duration wait_of(const Rollout& rollout, const DeploymentSource& source) {
   return source.wait + (rollout.extended ? rollout.extend : Duration{0});
 }
 
-void prepare_sources(const ControllerState& state, ActiveDeployment& active, Turn& turn) {
+void prepare_sources(const ControllerState& state, ActiveDeployment& active, Now now, Turn& turn) {
   const Rollout& rollout = active.rollout;
   if (rollout.unchecked() || rollout.first_release) return;
   for (const DeploymentSource& source : rollout.sources) {
@@ -203,9 +204,7 @@ void prepare_sources(const ControllerState& state, ActiveDeployment& active, Tur
       remote.asked = source.judge == JudgeKind::sequential || rollout.stages[host.stage].judged;
       if (!remote.asked) continue;
       remote.before.host = host.host;
-      if (const auto from = state.ledger.trusted_from(host.host, rollout.application)) {
-        remote.trusted_from = second_of(*from) + 1;
-      }
+      remote.trusted = state.ledger.trusted_before(host.host, rollout.application, second_of(now.steady));
     }
     record(active, source.source, turn);
   }
@@ -326,6 +325,10 @@ evidence::Question test_question(const ControllerState& state, const Application
   for (const auto& [name, host] : state.roster.hosts()) {
     if (belongs(settings.hosts, name, host.record.labels)) question.hosts.push_back(name);
   }
+  // Thousands of hosts are asked about in longer steps: what matches is seen all the same.
+  const auto fitting = static_cast<std::int64_t>(question.hosts.size() * 3'600 / kTestBuckets);
+  question.settings.step =
+      std::clamp(std::chrono::seconds{fitting}, question.settings.step, std::chrono::seconds{3'600});
   const std::int64_t until = second_of(now.steady);
   const std::int64_t step = question.settings.step.count();
   question.since = evidence::Span{until - std::max<std::int64_t>(1, 3'600 / step) * step, until};

@@ -16,7 +16,7 @@ struct StateRemoteDb : testing::StateFixture {};
 StoreRemote row(SourceKind source, const HostName& host) {
   StoreRemote row{.deployment = 7, .source = source};
   row.host.asked = true;
-  row.host.trusted_from = 1'600'000'000;
+  row.host.trusted = {{1'599'990'000, 1'599'990'007}, {1'600'000'000, 1'600'000'002}};
   row.host.before = {.host = host,
                      .first = 1'600'000'000,
                      .rules_hash = {},

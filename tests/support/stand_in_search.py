@@ -118,7 +118,16 @@ class Handler(BaseHTTPRequestHandler):
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
     def do_GET(self):
-        self.answer(200, {"version": {"number": "8.0.0"}})
+        path, _, query = self.path.partition("?fields=")
+        if not path.endswith("/_field_caps"):
+            return self.answer(200, {"version": {"number": "8.0.0"}})
+        with LOCK:
+            names = [name for name in INDICES if fnmatch.fnmatch(name, path[1:].removesuffix("/_field_caps"))]
+            known = {field for name in names for at in INDICES[name][-100:] for field in at}
+        fields = [field for field in query.split(",") if field.removesuffix(".keyword") in known]
+        types = {field: "date" if field == "@timestamp" else "keyword" for field in fields}
+        types.update({field: "text" for field in fields if field in ("level", "host", "service", "message")})
+        self.answer(200, {"indices": names, "fields": {f: {t: {"type": t}} for f, t in types.items()}})
 
     def do_POST(self):
         path, body = self.path.split("?")[0], self.body()

@@ -88,6 +88,7 @@ TEST(LogstashAnswer, that_is_not_whole_is_an_error_with_address_status_and_the_b
       {"no connection", {.trouble = "Connection refused"}, "http://logs:9200/logstash-*/_search: Connection refused"},
       {"status", {.status = 503, .body = "busy\x1b"}, "/_search: HTTP 503: busy\\e"},
       {"no body", {.status = 502}, "HTTP 502: no body"},
+      {"deep", good(std::string(100, '[')), "it is nested too deeply"},
       {"no JSON", good("<html>login</html>"), "HTTP 200, it is no JSON: <html>login</html>"},
       {"cut off", good(whole.substr(0, whole.size() / 2)), "it is no JSON"},
       {"a list", good("[]"), "it is no object"},
@@ -143,11 +144,19 @@ TEST(LogstashAnswer, of_a_test_tells_what_did_not_match_and_optional_parts_may_b
     "all_hosts": {"sum_other_doc_count": 2, "buckets": [{"key": "web-02", "doc_count": 30}, {"key": "db", "doc_count": 4}]})";
   const std::vector<HttpAnswer> answers{good(body(kElasticsearch7, aggregations.c_str())),
                                         {.status = 400, .body = R"({"error": "Text fields are not optimised"})"},
-                                        good(fmt::format("{{{}}}", kElasticsearch7))};
+                                        good(fmt::format("{{{}}}", kElasticsearch7)),
+                                        good(R"({"indices": ["logstash-1"], "fields": {
+    "@timestamp": {"date": {"type": "date"}},
+    "level": {"keyword": {"type": "keyword", "indices": ["a"]}, "text": {"type": "text", "indices": ["b"]}},
+    "host.name": {"keyword": {"type": "keyword", "searchable": true, "aggregatable": true}}}})")};
   const auto reading = logstash_reading(question, *logstash_requests(question), answers);
   ASSERT_TRUE(reading) << reading.error().text;
-  EXPECT_EQ(reading->matches,
-            (Matches{.documents = 41, .without_host = 5, .other_hosts = {{"db", 4}}, .in_index = 54}));
+  EXPECT_EQ(reading->matches, (Matches{.documents = 41,
+                                       .without_host = 5,
+                                       .other_hosts = {{"db", 4}},
+                                       .in_index = 54,
+                                       .absent_fields = {"service"},
+                                       .text_fields = {"level"}}));
   EXPECT_TRUE(reading->messages.empty());
 }
 

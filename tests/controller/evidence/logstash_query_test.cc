@@ -85,14 +85,18 @@ TEST(LogstashQuery, no_request_asks_for_more_buckets_than_a_server_gives) {
   EXPECT_FALSE(requests_of(question)) << "and not so many requests that they would never end";
 }
 
-TEST(LogstashQuery, messages_and_a_count_of_everything_may_fail) {
+TEST(LogstashQuery, messages_a_count_of_everything_and_fields_may_fail) {
   Question question = question_about(SourceKind::logstash);
   question.settings.logstash.message_field = "message.keyword";
   question.test = true;
   const auto requests = logstash_requests(question);
-  ASSERT_EQ(requests->size(), 4U);
+  ASSERT_EQ(requests->size(), 5U);
   EXPECT_FALSE(requests->at(1).optional);
   EXPECT_TRUE(requests->at(2).optional);
+  EXPECT_EQ(requests->at(4), (HttpRequest{.path = "/logstash-*/_field_caps?fields=%40timestamp,host.name,level,service",
+                                          .content_type = {},
+                                          .body = {},
+                                          .optional = true}));
   EXPECT_EQ(Json::parse(requests->at(2).body)["aggs"],
             Json::parse(R"({"messages": {"terms": {"field": "message.keyword", "size": 5}}})"));
   EXPECT_EQ(requests->at(3).path, "/logstash-*/_search?track_total_hits=true");

@@ -81,6 +81,28 @@ TEST(PrometheusAnswer, counts_what_each_series_grew_by_over_resets) {
   EXPECT_EQ(reading->hosts[0].newest, 1'027);
 }
 
+TEST(PrometheusAnswer, a_target_that_comes_back_has_not_grown_by_all_that_it_ever_counted) {
+  Question question = question_about(SourceKind::prometheus);
+  question.since->until = 1'063;
+  question.asked_at = SteadyTime{std::chrono::seconds{1'070}};
+  const std::vector<std::string> times{"1700000001", "1700000011", "1700000021", "1700000031",
+                                       "1700000041", "1700000051", "1700000061"};
+  std::vector<std::string> gap = times;
+  gap[2].clear();
+  const auto reading = read_since(question,
+                                  series("web-01:9100", 1'003, {"1", "2", "3", "4", "5", "6", "7"}) + "," +
+                                      series("web-01:9200", 1'003, {"900", "901", "", "903", "904", "905", "907"}),
+                                  series("web-01:9100", 1'003, times) + "," + series("web-01:9200", 1'003, gap),
+                                  newest("web-01:9100", kBase + 68));
+  ASSERT_TRUE(reading) << reading.error().text;
+  EXPECT_EQ(reading->hosts[0].since.seconds, (std::vector<fleet::SecondOfHost>{{.errors = 2, .reported = true},
+                                                                               {},
+                                                                               {},
+                                                                               {.errors = 2, .reported = true},
+                                                                               {.errors = 2, .reported = true},
+                                                                               {.errors = 3, .reported = true}}));
+}
+
 TEST(PrometheusAnswer, a_stale_sample_is_no_zero) {
   const auto reading =
       read_since(question_about(SourceKind::prometheus), series("web-01", 1'003, {"9", "9", "9"}),

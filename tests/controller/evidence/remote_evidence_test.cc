@@ -14,7 +14,7 @@ struct Remote {
     for (std::size_t i = 0; i < 2; ++i) {
       RemoteHost& host = evidence.hosts[i];
       host.asked = true;
-      host.trusted_from = 0;
+      host.trusted = {{0, 1'000}};
       host.before = {.host = "web-0" + std::to_string(i + 1), .first = 900, .rules_hash = {}, .seconds = {}};
       host.before.seconds.assign(10, {.errors = 1, .lines = 20, .reported = true, .trusted = true});
       host.since = {.host = host.before.host, .first = 1'003, .rules_hash = {}, .seconds = {}};
@@ -145,23 +145,24 @@ TEST(RemoteSource, of_prometheus_needs_a_sample_after_the_window) {
 
 TEST(TakeReading, marks_what_is_trusted_and_keeps_hosts_apart) {
   Remote remote;
-  remote.evidence.hosts[0].trusted_from = 915;
+  remote.evidence.hosts[0].trusted = {{890, 912}, {915, 930}, {931, 950}};
   Question question{.source = SourceKind::logstash, .hosts = {"web-02", "web-01", "gone"}};
   question.settings.step = 10s;
-  question.before = Span{.from = 900, .until = 920};
+  question.before = Span{.from = 900, .until = 950};
   Reading reading;
   for (const char* name : {"web-02", "web-01", "gone"}) {
-    reading.hosts.push_back(
-        {.before = {
-             .host = name, .first = 900, .rules_hash = {}, .seconds = {{.reported = true}, {.reported = true}}}});
+    fleet::HostSeconds& before = reading.hosts.emplace_back().before;
+    before = {.host = name, .first = 900, .rules_hash = {}, .seconds = {}};
+    before.seconds.assign(5, {.reported = true});
   }
   take_reading(remote.evidence, question, reading);
   const auto trusted = [&](std::size_t host) {
-    return std::pair{remote.evidence.hosts[host].before.seconds[0].trusted,
-                     remote.evidence.hosts[host].before.seconds[1].trusted};
+    std::vector<bool> steps;
+    for (const fleet::SecondOfHost& step : remote.evidence.hosts[host].before.seconds) steps.push_back(step.trusted);
+    return steps;
   };
-  EXPECT_EQ(trusted(0), (std::pair{false, false})) << "910 is before 915, and so is its step";
-  EXPECT_EQ(trusted(1), (std::pair{true, true}));
+  EXPECT_EQ(trusted(0), (std::vector{true, false, true, false, true})) << "a step counts when all of it was trusted";
+  EXPECT_EQ(trusted(1), (std::vector{true, true, true, true, true}));
   EXPECT_EQ(remote.evidence.read_at, SteadyTime{1'040s}) << "nothing was asked of what followed";
 }
 

@@ -129,7 +129,11 @@ TEST(SourceConfig, names_every_mistake) {
       {both + "[application.shop.logstash]\nurl = \"http://logs\"\nerrors = {}\n",
        "{} would make every document an error"},
       {prometheus + "errors = 'errors_total'\n", "names no hosts: other machines' errors would count"},
-      {prometheus + "errors = 'sum(errors_total{i=~\"$hosts\"})'\n", "calls a function"},
+      {prometheus + "errors = 'sum(errors_total{i=~\"$hosts\"})'\n", "is more than a selector"},
+      {prometheus + "errors = 'e{i=~\"$hosts\"} - f{i=~\"$hosts\"}'\n", "is more than a selector"},
+      {prometheus + "errors = 'e{i=~\"$hosts\"} offset 5m'\n", "is more than a selector"},
+      {prometheus + "errors = 'e{i=~\"$hosts\"}[1m]'\n", "is more than a selector"},
+      {prometheus + "errors = 'e{i=~\"$hosts\"'\n", "is more than a selector"},
       {prometheus + "errors = 'e{i=~\"$hosts\"}'\nstep = \"5s\"\n", "is less than the 15s between two looks"},
       {prometheus + "errors = 'e{i=~\"$hosts\"}'\nabsent_is_zero = true\n", "nothing shows that a host is looked at"},
   };
@@ -137,6 +141,7 @@ TEST(SourceConfig, names_every_mistake) {
     EXPECT_NE(mistakes(one.toml).find(one.said), std::string::npos) << one.toml << mistakes(one.toml);
   }
   EXPECT_EQ(mistakes(both + kLogstash), "");
+  EXPECT_EQ(mistakes(prometheus + "errors = ' job:e_total{ i=~\"$hosts\", path!~`/(a|b){2}}` } '\n"), "");
   EXPECT_EQ(
       mistakes(prometheus + "kind = \"gauge\"\nerrors = 'sum by (instance) (rate(e{instance=~\"$hosts\"}[1m]))'\n"),
       "");

@@ -1,64 +1,19 @@
 #include "controller/evidence/transfers_http.h"
 
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
 
 #include "controller/evidence/evidence_worker_http.h"
 #include "protocol/limits.h"
 #include "protocol/posix/link_socket.h"
-#include "tests/controller/evidence/faulty_server.h"
 #include "tests/controller/evidence/questions.h"
-#include "tests/protocol/posix/temporary_folder.h"
+#include "tests/controller/evidence/transfers_fixture.h"
 
 namespace serin::evidence {
 namespace {
 
 using namespace std::chrono_literals;
-using Says = FaultyServer::Says;
-
-std::string with_head(std::string_view status, std::string_view headers, std::string_view body) {
-  return fmt::format("HTTP/1.1 {}\r\n{}\r\n{}", status, headers, body);
-}
-std::string whole(std::string_view body) {
-  return with_head("200 OK", fmt::format("Content-Length: {}\r\n", body.size()), body);
-}
-
-struct Transfers : testing::Test {
-  HttpAnswer ask(const std::string& url, const HttpRequest& request = {.path = "/x", .content_type = {}, .body = {}}) {
-    server.url = url;
-    HttpTransfers transfers;
-    transfers.add(7, server, request, "ApiKey");
-    while (true) {
-      auto ended = transfers.wait(-1, 10s);
-      if (ended.empty()) continue;
-      EXPECT_EQ(ended.size(), 1U);
-      EXPECT_EQ(ended.front().id, 7U);
-      EXPECT_EQ(transfers.under_way(), 0U);
-      return std::move(ended.front().answer);
-    }
-  }
-  HttpAnswer ask_one_that(const Says& says) {
-    FaultyServer faulty({says});
-    return ask(faulty.url());
-  }
-  std::string file_with(const std::string& name, const std::string& text) {
-    const auto path = folder.path() / name;
-    std::ofstream(path) << text;
-    return path.string();
-  }
-
-  HttpSettings server{.url = {},
-                      .user = {},
-                      .password_file = {},
-                      .api_key_file = {},
-                      .ca_file = {},
-                      .connect_timeout = 3s,
-                      .timeout = 10s};
-  TemporaryFolder folder;
-};
 
 TEST_F(Transfers, bring_a_body) {
   const HttpAnswer answer = ask_one_that({whole("{\"good\":true}")});
@@ -139,6 +94,18 @@ TEST_F(Transfers, post_the_body_with_a_login_from_files) {
   EXPECT_NE(key.next_request().find("Authorization: ApiKey a2V5\r\n"), std::string::npos);
 }
 
+TEST_F(Transfers, hide_a_login_that_the_server_tells_again) {
+  server.user = "serin";
+  server.password_file = file_with("password", "open sesame\n");
+  FaultyServer basic({{with_head("500 No", "Content-Length: 61\r\n",
+                                 "Authorization: Basic c2VyaW46b3BlbiBzZXNhbWU= is: open sesame")}});
+  EXPECT_EQ(ask(basic.url()).body, "Authorization: Basic *** is: ***");
+  server.user.clear();
+  server.api_key_file = file_with("key", "a2V5LWFuZC1zZWNyZXQ=\n");
+  FaultyServer key({{with_head("302 No", "Location: /?key=a2V5LWFuZC1zZWNyZXQ=\r\nContent-Length: 0\r\n", "")}});
+  EXPECT_EQ(ask(key.url()).trouble.find("a2V5"), std::string::npos);
+}
+
 TEST_F(Transfers, a_secret_that_cannot_be_read_is_trouble_before_anything_is_sent) {
   server.api_key_file = (folder.path() / "none").string();
   EXPECT_NE(ask("http://127.0.0.1:9").trouble.find("No such file"), std::string::npos);
@@ -149,15 +116,15 @@ TEST_F(Transfers, a_secret_that_cannot_be_read_is_trouble_before_anything_is_sen
 TEST_F(Transfers, a_slow_server_does_not_hold_up_a_quick_one) {
   FaultyServer slow({{"", true}});
   FaultyServer quick({{whole("{}")}});
-  HttpTransfers transfers;
+  HttpTransfers both;  // it leaves the slow one before that ends
   server.url = slow.url();
-  transfers.add(1, server, {.path = "/", .content_type = {}, .body = {}}, "");
+  both.add(1, server, {.path = "/", .content_type = {}, .body = {}}, "");
   server.url = quick.url();
-  transfers.add(2, server, {.path = "/", .content_type = {}, .body = {}}, "");
+  both.add(2, server, {.path = "/", .content_type = {}, .body = {}}, "");
   std::vector<HttpTransfers::Ended> ended;
-  while (ended.empty()) ended = transfers.wait(-1, 10s);
+  while (ended.empty()) ended = both.wait(-1, 10s);
   EXPECT_EQ(ended.front().id, 2U);
-  EXPECT_EQ(transfers.under_way(), 1U);
+  EXPECT_EQ(both.under_way(), 1U);
 }
 
 EvidenceWorker::Answered answered_by(EvidenceWorker& worker) {

@@ -15,7 +15,7 @@ TEST_F(LedgerBaseline, counts_trusted_seconds_only) {
   count(1'000'000, 1'000'030, 9, 90);
   trust_from(1'000'030);
   count(1'000'030, 1'000'050, 1, 10);
-  ledger.trust(kHost, kShop, std::nullopt);
+  ledger.end_trust(kHost, kShop, now.steady);
   count(1'000'050, 1'000'080, 9, 90);
   EXPECT_EQ(baseline(1'000'080), (Tally{.errors = 20, .lines = 200, .seconds = 20}));
   EXPECT_EQ(window(1'000'000, 1'000'080).seconds, 80U) << "the window counts them all";
@@ -40,7 +40,7 @@ TEST_F(LedgerBaseline, what_was_trusted_when_it_was_first_heard_stays_so) {
   hello();
   trust_from(1'000'000);
   count(1'000'000, 1'000'010, 1, 1);
-  ledger.trust(kHost, kShop, std::nullopt);
+  ledger.end_trust(kHost, kShop, now.steady);
   EXPECT_EQ(report({{100'009, 5, 5}}).front().sample, sample(1'000'009, 5, 5, true));
   EXPECT_EQ(baseline(1'000'010), (Tally{.errors = 14, .lines = 14, .seconds = 10}));
   trust_from(1'000'000);

@@ -65,7 +65,7 @@ TEST_F(Errors, lists_the_most_frequent_messages_with_hosts_age_and_where) {
 
 TEST_F(Errors, a_message_is_new_until_a_trusted_release_has_logged_it) {
   state.trusted_hosts.clear();
-  for (std::size_t host = 1; host <= 4; ++host) state.ledger.trust(web(host), kShop, std::nullopt);
+  for (std::size_t host = 1; host <= 4; ++host) state.ledger.end_trust(web(host), kShop, now.steady);
   log(1, {{9, 1}}, {{.id = 9, .rule = "php", .text = "Uncaught"}});
   EXPECT_THAT(errors().text, HasSubstr("NEW"));
   state.ledger.trust(web(2), kShop, now.steady);

@@ -1,5 +1,7 @@
 #include "controller/operate/evidence_commands.h"
 
+#include <fmt/format.h>
+
 #include "tests/controller/operate/operate_fixture.h"
 
 namespace serin::operate {
@@ -82,7 +84,8 @@ TEST_F(EvidenceCommands, warn_when_nothing_matches_and_say_where_to_look) {
 TEST_F(EvidenceCommands, name_hosts_that_are_not_there_and_names_that_no_host_has) {
   const Question question = asked();
   evidence::Reading reading = reading_of(question);
-  reading.hosts[1] = {.before = {}, .since = {.host = "web-02"}};
+  reading.hosts[1] = {.before = {}, .since = {.host = "web-02"}, .newest = {}};
+  reading.hosts[2].since.seconds = {{.reported = true}};  // Prometheus without `requests` counts no lines
   reading.matches.other_hosts = {{"web-02.example.org", 812}};
   reading.matches.without_host = 5;
   reading.messages = {{"boom\x1b[31m", 9}};
@@ -92,6 +95,44 @@ TEST_F(EvidenceCommands, name_hosts_that_are_not_there_and_names_that_no_host_ha
               HasSubstr("names there that no host of this application has: web-02.example.org (812); see "));
   EXPECT_THAT(events[0].text, HasSubstr("5 documents have no field host.name"));
   EXPECT_THAT(events[0].text, HasSubstr("9 x boom\\e[31m"));
+}
+
+TEST_F(EvidenceCommands, warn_of_a_canary_that_is_not_there) {
+  const Question question = asked();
+  evidence::Reading reading = reading_of(question);
+  reading.hosts[0] = {.before = {}, .since = {.host = "web-01"}, .newest = {}};
+  EXPECT_THAT(answered(question, reading)[1].text, HasSubstr("logstash: nothing of the canaries: web-01"));
+  Question errors_alone = asked();
+  errors_alone.settings.logstash.errors_only = true;
+  EXPECT_EQ(answered(errors_alone, reading)[1].exit_code, 0) << "it may have had no error";
+}
+
+TEST_F(EvidenceCommands, warn_of_fields_that_cannot_match) {
+  Question question = asked();
+  question.settings.logstash.errors = {{{"level", {"ERROR"}}}, {{"channel", {"fatal"}}}};
+  evidence::Reading reading = reading_of(question);
+  reading.matches.absent_fields = {"channel"};
+  auto events = answered(question, reading);
+  EXPECT_EQ(events[1].exit_code, 0) << "the other may match";
+  EXPECT_THAT(events[0].text, HasSubstr("no index of logstash-* has the field channel\n"));
+  asked();
+  reading.matches.absent_fields = {"channel", "level"};
+  EXPECT_THAT(answered(question, reading)[1].text, HasSubstr("no document can be an error"));
+  asked();
+  reading.matches = {.documents = 240, .text_fields = {"level"}};
+  EXPECT_THAT(answered(question, reading)[1].text, HasSubstr("the field level is text there, cut into words"));
+}
+
+TEST_F(EvidenceCommands, ask_about_thousands_of_hosts_in_longer_steps) {
+  for (int i = 0; i < 3'000; ++i) {
+    fleet::HostRecord record = state.roster.find("web-02")->record;
+    record.name = fmt::format("many-{}", i);
+    record.public_key = fmt::format("{:032}", i);
+    ASSERT_TRUE(state.roster.accept(record));
+  }
+  const Question question = asked();
+  EXPECT_GT(question.hosts.size(), 3'000U);
+  EXPECT_TRUE(evidence::requests_of(question)) << evidence::requests_of(question).error().text;
 }
 
 TEST_F(EvidenceCommands, tell_a_failure_with_its_reason) {

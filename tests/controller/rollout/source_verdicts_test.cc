@@ -108,6 +108,31 @@ TEST(SourceVerdicts, one_that_fails_takes_the_release_back_with_its_messages) {
   EXPECT_THAT(fleet.last().verdict->text, HasSubstr("agents: "));
 }
 
+TEST(SourceVerdicts, a_release_soon_after_a_take_back_is_compared_with_what_was_before_that) {
+  Served fleet;
+  fleet.errors_after = 50;
+  fleet.run(40, none);
+  ASSERT_EQ(fleet.last().ending, Ending::taken_back);
+  const std::int64_t bad_from = second_of(fleet.last().started_at);
+  const std::int64_t bad_until = second_of(fleet.now.steady);
+  fleet.errors_after = 1;
+  for (int i = 0; i < 5; ++i) fleet.second(Fleet::usual);
+  fleet.add_release(3, controller::Trust::untried);
+  fleet.obey(fleet.deploy(3));
+  fleet.run(120, none);
+  ASSERT_FALSE(fleet.state.active.contains(kShop)) << fleet.rollout().reason;
+  EXPECT_EQ(fleet.last().ending, Ending::released);
+  const evidence::RemoteHost& canary = fleet.rows.at("web-01").host;
+  ASSERT_EQ(canary.trusted.size(), 2U);
+  EXPECT_GE(canary.trusted[0].until - canary.trusted[0].from, 3'600);
+  EXPECT_EQ(canary.trusted[0].until, bad_from) << "the order to switch";
+  EXPECT_GE(canary.trusted[1].from, bad_until) << "back, and settled";
+  for (std::size_t k = 0; k < canary.before.seconds.size(); ++k) {
+    const std::int64_t begins = canary.before.first + 10 * static_cast<std::int64_t>(k);
+    EXPECT_EQ(canary.before.seconds[k].trusted, begins + 10 <= bad_from || begins >= bad_until + 2) << begins;
+  }
+}
+
 TEST(SourceVerdicts, the_agents_fail_waits_for_no_server) {
   Served fleet;
   fleet.dead = true;
