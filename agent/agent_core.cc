@@ -18,7 +18,6 @@ constexpr Duration kDialTimeout = 15s;  ///< of connection, handshake and welcom
 constexpr Duration kBackoffMax = 60s;
 constexpr Duration kDeniedWaitMax = 10s;  ///< an operator who accepts the key wants to see the host soon
 constexpr Duration kOutcomeResend = 5s;
-constexpr Duration kPassing = 250ms;  ///< a step that takes no longer is told of at its end only
 constexpr Duration kLogAgainAfter = 1h;
 constexpr std::uint32_t kSilentDialsNamed = 3;
 constexpr std::uint32_t kBackoffDoublings = 6;
@@ -26,16 +25,6 @@ constexpr std::size_t kReportsRemembered = limits::kReportedSecondsKept.count();
 
 bool due(const std::optional<SteadyTime>& last, Now now) {
   return !last || now.steady - *last >= kLogAgainAfter;
-}
-
-bool passes(HostState state) {
-  return state == HostState::pulling || state == HostState::switching;
-}
-
-/// A switch is between the two, or has begun: seconds on both sides are not of one release.
-bool loads(const ApplicationStatus& before, const ApplicationStatus& after) {
-  return before.live_release != after.live_release || before.live_root != after.live_root ||
-         before.state == HostState::switching || after.state == HostState::switching;
 }
 
 }  // namespace
@@ -339,22 +328,6 @@ Effects AgentCore::on_step_ended(const ApplicationName& name) {
     application.running = application.next->first;
     effects.emplace_back(RunOrder{application.next->first, std::move(application.next->second)});
     application.next.reset();
-  }
-  return effects;
-}
-
-Effects AgentCore::on_status(const ApplicationStatus& status, Now now) {
-  Effects effects;
-  Application& application = applications_.at(status.application);
-  if (application.status == status) return effects;
-  if (loads(application.status, status)) application.live_since = now.steady;
-  application.status = status;
-  if (link_ != Link::ready) return effects;
-  if (passes(status.state)) {
-    // Most such states are over before anybody could read of them: four heartbeats would be a third of a small deploy.
-    next_heartbeat_ = std::min(next_heartbeat_, now.steady + kPassing);
-  } else {
-    send_heartbeat(now, effects);
   }
   return effects;
 }

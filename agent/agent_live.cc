@@ -1,10 +1,46 @@
-// What the agent says of its live trees, and what it is told of proxies. The rest of AgentCore is in agent_core.cc.
+// What the agent says of its live trees, and what it is told of verifies and proxies. The rest of AgentCore is in
+// agent_core.cc.
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "agent/agent_core.h"
 #include "protocol/text.h"
 
 namespace serin::agent {
+
+namespace {
+
+using namespace std::chrono_literals;
+constexpr Duration kPassing = 250ms;  ///< a step that takes no longer is told of at its end only
+
+bool passes(HostState state) {
+  return state == HostState::pulling || state == HostState::switching;
+}
+
+/// A switch is between the two, or has begun: seconds on both sides are not of one release.
+bool loads(const ApplicationStatus& before, const ApplicationStatus& after) {
+  return before.live_release != after.live_release || before.live_root != after.live_root ||
+         before.state == HostState::switching || after.state == HostState::switching;
+}
+
+}  // namespace
+
+Effects AgentCore::on_status(const ApplicationStatus& status, Now now) {
+  Effects effects;
+  Application& application = applications_.at(status.application);
+  if (application.status == status) return effects;
+  if (loads(application.status, status)) application.live_since = now.steady;
+  application.status = status;
+  if (link_ != Link::ready) return effects;
+  if (passes(status.state)) {
+    // Most such states are over before anybody could read of them: four heartbeats would be a third of a small deploy.
+    next_heartbeat_ = std::min(next_heartbeat_, now.steady + kPassing);
+  } else {
+    send_heartbeat(now, effects);
+  }
+  return effects;
+}
 
 void AgentCore::take_verify(const VerifyRequest& request, Effects& effects) {
   if (request.recipient != to_hex(identity_.public_key)) {
