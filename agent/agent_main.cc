@@ -15,6 +15,7 @@
 #include "agent/count/source_matcher.h"
 #include "protocol/digest.h"
 #include "protocol/posix/key_file.h"
+#include "protocol/posix/link_socket.h"
 #include "protocol/posix/service_log.h"
 #include "protocol/posix/settings_file.h"
 
@@ -66,6 +67,7 @@ int run_daemon(const serin::agent::AgentSettings& settings) {
   // Threads that share one arena can give back what a large step needed (see StepWorker): of arenas of their own
   // malloc_trim() leaves the end as it is, which may be all of it.
   ::mallopt(M_ARENA_MAX, 1);
+  if (settings.proxy.port != 0) serin::posix::tune_malloc_for_bulk();
   serin::posix::begin_log(settings.log_level);
   for (const auto& slow : slow_rules(settings)) spdlog::warn("{}", slow);
   auto agent = serin::agent::AgentLoop::open(settings);
