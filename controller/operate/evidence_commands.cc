@@ -208,9 +208,9 @@ Report server_report(const ControllerState& state, const ApplicationName& applic
   const std::string missing = missing_of(report.rows, false);
   const std::string missing_canaries = missing_of(report.rows, true);
   if (seen == 0 && report.warnings.empty()) {
-    report.warnings.emplace_back(logstash
-                                     ? "no document is of any host of this application: see host_field and host_names"
-                                     : "no series is of any host of this application: see errors and host_label");
+    report.warnings.emplace_back(
+        logstash ? "no document is of any host of this application: see host_field and host_names"
+                 : "no series is of any host of this application: see errors, host_label and absent_is_zero");
   } else if (seen > 0) {
     if (!missing.empty()) report.remarks.push_back(fmt::format("nothing of: {}", missing));
     auto& found = logstash && question.settings.logstash.errors_only ? report.remarks : report.warnings;
