@@ -73,7 +73,7 @@ class Reader {
   }
 
   Reading reading() {
-    Reading reading;
+    Reading reading{.hosts = {}, .newest = {}, .server_at = server_at_, .messages = {}, .matches = {}};
     for (std::size_t i = 0; i < question_.hosts.size(); ++i) {
       HostReading& host = reading.hosts.emplace_back();
       if (question_.before) host.before = steps_of(i, *question_.before, before_[i]);
@@ -111,13 +111,19 @@ class Reader {
     return static_cast<std::size_t>(index);
   }
 
+  [[nodiscard]] std::int64_t controller_second(double wall) const {
+    if (!(std::abs(wall) < 1e12)) throw Malformed("a time is no time");
+    const Duration at{static_cast<std::int64_t>(wall * 1'000) - question_.wall_minus_clock.count()};
+    return std::chrono::floor<std::chrono::seconds>(at).count();
+  }
+
   /// A counter's sample tells its time as its value; a gauge's point is as new as the question.
   void read_newest(parts::Expression expression, std::size_t host, const Json& value) {
+    server_at_ = controller_second(value.at(0).get<double>());
     const bool counter = question_.settings.prometheus.kind == SeriesKind::counter;
     const auto wall = counter ? number_of(value.at(1)) : std::optional<double>{value.at(0).get<double>()};
     if (!wall) return;
-    const auto ms = static_cast<std::int64_t>(*wall * 1'000) - question_.wall_minus_clock.count();
-    const std::int64_t second = std::chrono::floor<std::chrono::seconds>(Duration{ms}).count();
+    const std::int64_t second = controller_second(*wall);
     auto& newest = (expression == parts::Expression::errors ? newest_errors_ : newest_requests_)[host];
     newest = std::max(newest.value_or(second), second);
   }
@@ -181,6 +187,7 @@ class Reader {
   HostNames names_;
   std::vector<HostSeries> before_, since_;
   std::vector<std::optional<std::int64_t>> newest_errors_, newest_requests_;
+  std::optional<std::int64_t> server_at_;
 };
 
 /// The list of series, if the answer is whole.

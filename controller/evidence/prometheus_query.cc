@@ -44,8 +44,7 @@ HttpRequest request_for(const Question& question, const parts::Request& request,
   HttpRequest http{.path = "/api/v1/query_range", .content_type = "application/x-www-form-urlencoded", .body = {}};
   http.body = "query=" + parts::escaped(query);
   if (request.asked == parts::Asked::newest) {
-    http.path = "/api/v1/query";
-    http.body += "&time=" + time_text(parts::wall_ms(question, second_of(question.asked_at)));
+    http.path = "/api/v1/query";  // without a time, so that the answer tells the server's own
     return http;
   }
   const Span& span = request.before ? *question.before : *question.since;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "controller/evidence/logstash.h"
 #include "controller/evidence/prometheus.h"
 #include "protocol/limits.h"
@@ -37,6 +39,24 @@ Result<Reading> reading_of(const Question& question, const std::vector<HttpReque
                            const std::vector<HttpAnswer>& answers) {
   if (question.source == SourceKind::logstash) return logstash_reading(question, requests, answers);
   return prometheus_reading(question, requests, answers);
+}
+
+Result<Reading> reading_at(const Answer& answer, Now now) {
+  if (!answer.reading) return answer.reading;
+  Reading reading = *answer.reading;
+  const std::int64_t asked = second_of(answer.question.asked_at);
+  const std::int64_t answered = second_of(now.steady);
+  if (const std::int64_t ahead = reading.server_at.value_or(answered) - answered; ahead > kAheadMost) {
+    return failure(ErrorKind::invalid,
+                   fmt::format("{}: its clock is {} s ahead of this one: what it tells of now is of then",
+                               answer.question.settings.http.url, ahead));
+  }
+  const auto as_asked = [&](std::optional<std::int64_t>& newest) {
+    if (newest && *newest > asked) newest = std::max(asked, *newest - std::max<std::int64_t>(0, answered - asked));
+  };
+  as_asked(reading.newest);
+  for (HostReading& host : reading.hosts) as_asked(host.newest);
+  return reading;
 }
 
 }  // namespace serin::evidence

@@ -69,9 +69,10 @@ struct Matches {
 };
 
 struct Reading {
-  std::vector<HostReading> hosts;      ///< in the question's order
-  std::optional<std::int64_t> newest;  ///< of all hosts
-  std::vector<TopMessage> messages;    ///< most frequent first
+  std::vector<HostReading> hosts;         ///< in the question's order
+  std::optional<std::int64_t> newest;     ///< of all hosts
+  std::optional<std::int64_t> server_at;  ///< the second in which it answered, by its own clock, if it told
+  std::vector<TopMessage> messages;       ///< most frequent first
   Matches matches;
   friend bool operator==(const Reading&, const Reading&) = default;
 };
@@ -88,6 +89,13 @@ Result<std::vector<HttpRequest>> requests_of(const Question& question);
 /// from: no answer, a partial or a malformed one, with the address, the status and the beginning of the body. Pure.
 Result<Reading> reading_of(const Question& question, const std::vector<HttpRequest>& requests,
                            const std::vector<HttpAnswer>& answers);
+
+/// A clock that is ahead by more seconds shows what was before a release as what came after it.
+inline constexpr std::int64_t kAheadMost = 5;
+
+/// The answer's reading, as it is to be taken when it comes: what is newer than the question, by no more than the
+/// answer took, is as new as the question. `invalid`: the server's own clock is ahead. Pure.
+Result<Reading> reading_at(const Answer& answer, Now now);
 
 /// "https://logs:9200/logstash-*/_search: HTTP 503: {…", for an answer that is none.
 Error bad_answer(const Question& question, const HttpRequest& request, const HttpAnswer& answer,

@@ -12,7 +12,6 @@ namespace serin::evidence {
 namespace {
 
 constexpr double kLinesMissed = 5;  ///< so many that were to be expected, and silence says something
-constexpr std::int64_t kAheadMost = 30;
 constexpr std::int64_t kNothing = std::numeric_limits<std::int64_t>::min();  ///< no second is known
 constexpr std::size_t kMessageShown = 160;
 

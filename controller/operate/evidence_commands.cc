@@ -188,7 +188,10 @@ Report server_report(const ControllerState& state, const ApplicationName& applic
     }
     if (host.newest) row.age = question.asked_at - start_of(*host.newest);
     if (host.newest) ++seen;
-    if (row.age && *row.age < Duration{-30'000}) row.note = "its clock is ahead";
+    if (row.age && *row.age < -std::chrono::seconds{evidence::kAheadMost}) {
+      row.note = fmt::format("its clock is {} s ahead", second_of(SteadyTime{-*row.age}));
+      if (row.canary) report.warnings.push_back(fmt::format("the clock of {} is ahead", row.host));
+    }
     lines += row.lines;
     errors += row.errors;
   }
@@ -205,9 +208,9 @@ Report server_report(const ControllerState& state, const ApplicationName& applic
   const std::string missing = missing_of(report.rows, false);
   const std::string missing_canaries = missing_of(report.rows, true);
   if (seen == 0 && report.warnings.empty()) {
-    report.warnings.emplace_back(logstash
-                                     ? "no document is of any host of this application: see host_field and host_names"
-                                     : "no series is of any host of this application: see errors and host_label");
+    report.warnings.emplace_back(
+        logstash ? "no document is of any host of this application: see host_field and host_names"
+                 : "no series is of any host of this application: see errors, host_label and absent_is_zero");
   } else if (seen > 0) {
     if (!missing.empty()) report.remarks.push_back(fmt::format("nothing of: {}", missing));
     auto& found = logstash && question.settings.logstash.errors_only ? report.remarks : report.warnings;
@@ -253,18 +256,18 @@ void take_evidence_test(ControllerState& state, const controller::Client& client
   if (agents) told(state, client, *agents, turn);
 }
 
-void take_test_answer(ControllerState& state, const controller::Client& client, const evidence::Answer& answer,
-                      Now /*now*/, Turn& turn) {
+void take_test_answer(ControllerState& state, const controller::Client& client, const evidence::Answer& answer, Now now,
+                      Turn& turn) {
   const auto test = state.evidence_tests.find(client);
   if (test == state.evidence_tests.end()) return;  // it has gone away
   const ApplicationName application = test->second.application;
   const bool logstash = answer.question.source == SourceKind::logstash;
   Report report{.source = std::string{name_of(answer.question.source)}};
-  if (answer.reading) {
-    report = server_report(state, application, answer.question, *answer.reading, answer.took);
+  if (const auto reading = evidence::reading_at(answer, now)) {
+    report = server_report(state, application, answer.question, *reading, answer.took);
   } else {
     report.headline = fmt::format("no answer after {} ms", answer.took.count());
-    report.warnings.push_back(printable(answer.reading.error().text, 800));
+    report.warnings.push_back(printable(reading.error().text, 800));
   }
   tell(turn, client, event_of(report, application, logstash ? "DOCUMENTS" : "REQUESTS"));
   told(state, client, report, turn);

@@ -270,19 +270,19 @@ bool take_answer(ControllerState& state, const evidence::Answer& answer, Now now
     if (remote == active.remote.end() || question.id != remote->second.evidence.question) continue;
     RemoteEvidence& evidence = remote->second.evidence;
     evidence.waits = false;
-    if (answer.reading) {
+    if (const auto reading = evidence::reading_at(answer, now)) {
       if (!evidence.trouble.empty())
         tell_watchers(active, fmt::format("{} answers again", name_of(question.source)), turn);
-      take_reading(evidence, question, *answer.reading);
+      take_reading(evidence, question, *reading);
       record(active, question.source, turn);
     } else {
       if (evidence.trouble.empty()) {
         tell_watchers(active,
                       fmt::format("{} gives no usable answer, it is asked again: {}", name_of(question.source),
-                                  printable(answer.reading.error().text, 600)),
+                                  printable(reading.error().text, 600)),
                       turn);
       }
-      evidence.trouble = answer.reading.error().text;
+      evidence.trouble = reading.error().text;
       evidence.ask_again = now.steady + kAskAgainAfterTrouble;
     }
     return true;

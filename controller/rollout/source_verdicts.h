@@ -17,8 +17,8 @@ bool asks_agents(const Rollout& rollout);
 Duration wait_of(const Rollout& rollout, const evidence::DeploymentSource& source);
 
 /// Of a deployment that begins: which hosts its servers are asked about, and when they ran a trusted release.
-void prepare_sources(const controller::ControllerState& state, controller::ActiveDeployment& active,
-                     Now now, controller::Turn& turn);
+void prepare_sources(const controller::ControllerState& state, controller::ActiveDeployment& active, Now now,
+                     controller::Turn& turn);
 /// What was stored of them, after a restart.
 void restore_sources(controller::ActiveDeployment& active, const std::vector<controller::StoreRemote>& rows);
 

@@ -57,7 +57,7 @@ TEST(PrometheusQuery, asks_for_bare_counters_and_the_times_of_their_samples) {
   EXPECT_EQ(requests->at(1).body.substr(0, 19), "query=timestamp%28e");
   EXPECT_NE(requests->at(2).body.find("&start=1700000003.123&end=1700000023.123&step=10"), std::string::npos);
   EXPECT_EQ(requests->at(4).path, "/api/v1/query");
-  EXPECT_NE(requests->at(4).body.find("&time=1700000030.123"), std::string::npos);
+  EXPECT_EQ(requests->at(4).body.find("time="), std::string::npos) << "it is to tell its own";
 }
 
 TEST(PrometheusQuery, asks_for_no_time_that_has_not_come) {
@@ -181,6 +181,34 @@ TEST(PrometheusAnswer, that_is_not_whole_is_an_error) {
   const auto off = read_since(question, series("web-01", 1'004, {"1"}), "", newest("web-01", 1));
   ASSERT_FALSE(off);
   EXPECT_NE(off.error().text.find("a time was not asked for"), std::string::npos);
+}
+
+TEST(PrometheusAnswer, of_a_server_whose_clock_is_ahead_cannot_be_relied_on) {
+  const Question question = question_about(SourceKind::prometheus);
+  const auto reading = read_since(question, "", "", newest("web-01", kBase + 29));
+  ASSERT_TRUE(reading) << reading.error().text;
+  EXPECT_EQ(reading->server_at, 1'030);
+  const auto said = [&](std::int64_t answered) {
+    const auto taken = reading_at({.question = question, .reading = *reading, .took = {}},
+                                  {SteadyTime{std::chrono::seconds{answered}}, {}});
+    return taken ? std::string{"good"} : taken.error().text;
+  };
+  EXPECT_EQ(said(1'024), "http://logs:9200: its clock is 6 s ahead of this one: what it tells of now is of then");
+  EXPECT_EQ(said(1'025), "good");
+  EXPECT_EQ(said(1'060), "good") << "the answer took long, or its clock is behind: then it is waited for";
+}
+
+TEST(ReadingAt, what_came_while_the_answer_was_made_is_as_new_as_the_question) {
+  const Question question = question_about(SourceKind::logstash);  // asked at 1030
+  Reading reading{.hosts = {{.before = {}, .since = {}, .newest = 1'033},
+                            {.before = {}, .since = {}, .newest = 1'050},
+                            {.before = {}, .since = {}, .newest = 1'010}}};
+  reading.newest = 1'050;
+  const auto taken = reading_at({.question = question, .reading = reading, .took = {}}, {start_of(1'034), {}});
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(taken->hosts[0].newest, 1'030);
+  EXPECT_EQ(taken->hosts[1].newest, 1'046) << "16 s ahead";
+  EXPECT_EQ(taken->hosts[2].newest, 1'010);
 }
 
 TEST(SeriesGrowth, a_series_that_is_gone_has_no_more_to_say) {

@@ -127,8 +127,10 @@ TEST(RemoteSource, a_server_that_does_not_answer_is_unknown_for_what_is_missing)
 
 TEST(RemoteSource, a_clock_that_is_ahead_is_unknown) {
   Remote remote;
-  remote.evidence.hosts[0].newest = 1'100;
-  EXPECT_EQ(remote.why(), "clock: writes times 60 s ahead: see to its clock");
+  remote.evidence.hosts[0].newest = 1'045;
+  EXPECT_EQ(remote.why(), "");
+  remote.evidence.hosts[0].newest = 1'046;
+  EXPECT_EQ(remote.why(), "clock: writes times 6 s ahead: see to its clock");
 }
 
 TEST(RemoteSource, of_prometheus_needs_a_sample_after_the_window) {

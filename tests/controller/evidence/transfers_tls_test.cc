@@ -1,6 +1,7 @@
 // Servers that speak TLS, with certificates made here: who is believed, and who gets a login.
 #include <gmock/gmock.h>
-#include <signal.h>
+
+#include <csignal>
 
 #include "tests/controller/evidence/transfers_fixture.h"
 

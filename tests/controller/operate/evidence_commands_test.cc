@@ -107,6 +107,15 @@ TEST_F(EvidenceCommands, warn_of_a_canary_that_is_not_there) {
   EXPECT_EQ(answered(errors_alone, reading)[1].exit_code, 0) << "it may have had no error";
 }
 
+TEST_F(EvidenceCommands, warn_of_a_canary_whose_clock_is_ahead) {
+  const Question question = asked();
+  evidence::Reading reading = reading_of(question);
+  reading.hosts[0].newest = second_of(question.asked_at) + 9;
+  const auto events = answered(question, reading);
+  EXPECT_THAT(events[0].text, HasSubstr("its clock is 9 s ahead"));
+  EXPECT_THAT(events[1].text, HasSubstr("logstash: the clock of web-01 is ahead"));
+}
+
 TEST_F(EvidenceCommands, warn_of_fields_that_cannot_match) {
   Question question = asked();
   question.settings.logstash.errors = {{{"level", {"ERROR"}}}, {{"channel", {"fatal"}}}};
