@@ -46,8 +46,8 @@ class ObjectWriter : public ObjectReader {
   /// Stores the bytes; does nothing when the object is there.
   Result<ObjectId> put(std::string_view bytes);
   /// Copies the content of `source_fd` (from its start), hashing it on the way; gives id and size. `busy` when size or
-  /// modification time change meanwhile, `refused` when it is larger than `bytes_max`, `invalid` when no regular file. An
-  /// object that is there is hashed, and replaced when its bytes are not its name's.
+  /// modification time change meanwhile, `refused` when it is larger than `bytes_max`, `invalid` when no regular file.
+  /// An object that is there is hashed, and replaced when its bytes are not its name's.
   struct Stored {
     ObjectId id;
     std::uint64_t bytes = 0;

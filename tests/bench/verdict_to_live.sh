@@ -12,9 +12,11 @@ HOSTS=${1:-200}
 ROUNDS=${BENCH_ROUNDS:-3}
 FILES=${BENCH_FILES:-1000}
 if [ -z "${BENCH_INSIDE:-}" ]; then
-  exec env BENCH_INSIDE=1 unshare --net -- "$0" "$@"
+  exec env BENCH_INSIDE=1 unshare --net --mount -- "$0" "$@"
 fi
 ip link set lo up
+# Of its own: there each hard link is an inode.
+mount -t tmpfs -o size=80%,nr_inodes=50m tmpfs "${BENCH_TMP:-/dev/shm}"
 FLEET=$(mktemp -d "${BENCH_TMP:-/dev/shm}/serin-bench.XXXXXX")
 # shellcheck source=packaging/fleet.sh
 . "$SERIN_SOURCE/packaging/fleet.sh"
