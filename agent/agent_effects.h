@@ -49,12 +49,16 @@ struct UseSources {
 struct AdmitFleet {
   FleetKeys keys;
 };
+/// A pack that an order will need.
+struct KeepPack {
+  PackAhead pack;
+};
 struct LogLine {
   bool warning = false;
   std::string text;
 };
 using Effect = std::variant<Dial, CloseLink, SendMessage, RunOrder, StopStaging, AcknowledgeOutcome, SaveCounts,
-                            LogLine, TakeVerify, UseSources, AdmitFleet>;
+                            LogLine, TakeVerify, UseSources, AdmitFleet, KeepPack>;
 using Effects = std::vector<Effect>;
 
 }  // namespace serin::agent

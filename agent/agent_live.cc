@@ -67,6 +67,8 @@ void AgentCore::take_other(const Message& message, Effects& effects) {
     take_verify(*verify, effects);
   } else if (const auto* sources = std::get_if<ContentSources>(&message)) {
     effects.emplace_back(UseSources{*sources});
+  } else if (const auto* pack = std::get_if<PackAhead>(&message)) {
+    effects.emplace_back(KeepPack{*pack});
   } else if (const auto* keys = std::get_if<FleetKeys>(&message); keys != nullptr && settings_.proxy.port != 0) {
     effects.emplace_back(AdmitFleet{*keys});
   }

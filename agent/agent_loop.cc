@@ -155,6 +155,7 @@ struct AgentLoop::Parts {
     pulls.controller_at(settings.controller, core.content_port(), settings.controller_keys[core.key_in_use()]);
     if (own_proxy) own_proxy->fetch_from(pulls.controller());
   }
+  void carry_out(const KeepPack& keep) { pulls.keep(keep.pack); }
   void carry_out(const UseSources& use) { pulls.told(use.proxies); }
   void carry_out(const AdmitFleet& admit) {
     follow_controller();  // neighbours may ask before this host has an order
@@ -165,7 +166,7 @@ struct AgentLoop::Parts {
     follow_controller();
     spdlog::info("{}: order {}.{}: {} r{}", run.order.application, run.order.id.deployment, run.order.id.sequence,
                  name_of(run.order.action), run.release.number);
-    workers.at(run.order.application).run(run.order, run.release, pulls.for_order(run.order));
+    workers.at(run.order.application).run(run.order, run.release, pulls.for_order(run.order, run.release.root));
   }
   void carry_out(const StopStaging& stop_it) { workers.at(stop_it.application).stop_staging(); }
   void carry_out(const AcknowledgeOutcome& done) { workers.at(done.application).acknowledge(done.order); }

@@ -15,6 +15,7 @@
 #include "controller/operate/operator_socket.h"
 #include "controller/operate/render.h"
 #include "controller/publish/pack_shelf_file.h"
+#include "controller/publish/small_packs_file.h"
 #include "controller/release/build_worker_dir.h"
 #include "controller/store_worker_db.h"
 #include "protocol/limits.h"
@@ -88,6 +89,7 @@ struct DaemonLoop::Parts {
   posix::Gatekeeper bulk_gate{bulk_context};
   std::optional<posix::ServerSocket> orders;
   std::optional<publish::PackShelf> packs;
+  publish::SmallPacks small_packs;
   std::optional<posix::ContentSocket> content;
   std::optional<operate::OperatorSocket> operators;
 
@@ -138,6 +140,11 @@ struct DaemonLoop::Parts {
     std::visit([this](const auto& value) { carry_out(value); }, effect);
   }
   void carry_out(const SendToHost& send) {
+    if (send.pack) {
+      if (const auto frames = small_packs.frames_of(*packs, send.pack->first, send.pack->second)) {
+        orders->send(send.connection, *frames);
+      }
+    }
     if (orders->send(send.connection, encode(send.envelope)) == posix::Sent::queue_full) {
       spdlog::warn("a host reads too slowly: a message to it was dropped");
     }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -26,6 +27,9 @@ struct Client {
 struct SendToHost {
   std::string connection;
   Envelope envelope;
+  /// Of an order that makes the host pull: the roots of what it runs and of what it is to run. Where there is a small
+  /// pack between them it goes first.
+  std::optional<std::pair<ObjectId, ObjectId>> pack = {};
 };
 struct TellClient {
   Client client;

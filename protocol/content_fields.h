@@ -45,5 +45,12 @@ void fields(V& v, FleetKeys& m) {
   v("admitted", m.admitted);
   v("revoked", m.revoked);
 }
+template <class V>
+void fields(V& v, PackAhead& m) {
+  v("from", m.from);
+  v("to", m.to);
+  v("edition", m.edition);
+  v("bytes", m.bytes);
+}
 
 }  // namespace serin

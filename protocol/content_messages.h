@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "protocol/digest.h"
@@ -25,6 +26,14 @@ struct ObjectPart {
   std::uint64_t object_bytes = 0;  ///< of the whole object or pack
   std::uint64_t edition = 0;       ///< of a pack: parts of one edition fit together; 0 for objects
   friend bool operator==(const ObjectPart&, const ObjectPart&) = default;
+};
+/// Controller to agent, on the orders socket before an order that needs it: a whole pack that is smaller than asking
+/// for it would be. At most limits::kPackAheadBytesMax.
+struct PackAhead {
+  ObjectId from, to;  ///< roots, as in GetObject
+  std::uint64_t edition = 0;
+  std::string bytes;
+  friend bool operator==(const PackAhead&, const PackAhead&) = default;
 };
 enum class RefusalReason : std::uint8_t { unknown, absent, busy, invalid };
 std::string_view name_of(RefusalReason reason);

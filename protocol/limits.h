@@ -57,7 +57,8 @@ inline constexpr std::size_t kUnpackItemsMax = 4'096;  ///< entries of one msgpa
 inline constexpr std::size_t kUnpackDepthMax = 8;
 
 // Flow
-inline constexpr std::size_t kContentSourcesMax = 32;  ///< proxies that one host is told of
+inline constexpr std::size_t kPackAheadBytesMax = 4U << 10;  ///< what a connection and a request cost, about
+inline constexpr std::size_t kContentSourcesMax = 32;        ///< proxies that one host is told of
 inline constexpr std::size_t kFleetKeysPerMessage = 1'000;
 inline constexpr std::size_t kCreditBytes = 1U << 20;  ///< what one puller may have outstanding
 inline constexpr int kHighWaterMark = 1'000;           ///< messages for each peer, each way

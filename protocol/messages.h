@@ -167,6 +167,6 @@ struct Problem {
 
 using Message = std::variant<Hello, Heartbeat, Report, Outcome, Welcome, HeartbeatReply, Resync, Order, OutcomeReply,
                              Problem, GetObject, ObjectPart, ObjectRefused, OperatorRequest, OperatorEvent,
-                             VerifyRequest, VerifyReport, ContentSources, FleetKeys>;
+                             VerifyRequest, VerifyReport, ContentSources, FleetKeys, PackAhead>;
 
 }  // namespace serin

@@ -34,6 +34,7 @@ constexpr MessageType type_of() {
   if constexpr (std::is_same_v<T, VerifyReport>) return MessageType::verify_report;
   if constexpr (std::is_same_v<T, ContentSources>) return MessageType::content_sources;
   if constexpr (std::is_same_v<T, FleetKeys>) return MessageType::fleet_keys;
+  if constexpr (std::is_same_v<T, PackAhead>) return MessageType::pack_ahead;
   if constexpr (std::is_same_v<T, Report>) return MessageType::report;
   if constexpr (std::is_same_v<T, GetObject>) return MessageType::get_object;
   if constexpr (std::is_same_v<T, ObjectPart>) return MessageType::object_part;
@@ -99,6 +100,11 @@ Result<void> check(const ContentSources& sources) {
       if (!source.endpoint.starts_with("tcp://")) return invalid("a bad endpoint");
     }
   }
+  return {};
+}
+Result<void> check(const PackAhead& pack) {
+  if (pack.bytes.size() > limits::kPackAheadBytesMax) return invalid("a pack that should be asked for");
+  if (pack.edition == 0) return invalid("a pack without its edition");
   return {};
 }
 Result<void> check(const FleetKeys& keys) {
@@ -211,6 +217,8 @@ std::string name_of_type(std::uint16_t type) {
       return "content_sources";
     case MessageType::fleet_keys:
       return "fleet_keys";
+    case MessageType::pack_ahead:
+      return "pack_ahead";
     case MessageType::report:
       return "report";
     case MessageType::get_object:
@@ -300,6 +308,8 @@ Result<Envelope> decode(std::string_view header_bytes, std::string_view body) {
       return decode_as<ContentSources>(*header, body);
     case MessageType::fleet_keys:
       return decode_as<FleetKeys>(*header, body);
+    case MessageType::pack_ahead:
+      return decode_as<PackAhead>(*header, body);
     case MessageType::report:
       return decode_as<Report>(*header, body);
     case MessageType::get_object:

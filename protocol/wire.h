@@ -24,6 +24,7 @@ enum class MessageType : std::uint16_t {
   verify_report = 14,
   content_sources = 15,
   fleet_keys = 16,
+  pack_ahead = 17,
   report = 20,
   get_object = 30,
   object_part = 31,

@@ -41,16 +41,17 @@ std::vector<Source> ContentPulls::far() const {
   return own_ ? std::vector<Source>{} : far_;
 }
 
-apply::PullFunction ContentPulls::for_order(const Order& order) {
+apply::PullFunction ContentPulls::for_order(const Order& order, const ObjectId& root) {
   Choice& choice = choices_[order.application];
   if (!choice.sources) choice.sources = std::make_shared<SourceChoice>(controller_, near(), far(), random_());
   choice.sources->renew(controller_, near(), far());
   if (std::exchange(choice.deployment, order.id.deployment) != order.id.deployment) {
     choice.sources->forget_failures();
   }
-  return [this, sources = choice.sources, rate = order.action == OrderAction::prefetch ? prefetch_rate_ : 0](
+  const auto ahead = ahead_ && ahead_->to == root ? ahead_ : nullptr;
+  return [this, ahead, sources = choice.sources, rate = order.action == OrderAction::prefetch ? prefetch_rate_ : 0](
              const Release& release, apply::SlotDir& slots, const std::stop_token& stop) {
-    return pull_release(context_, keys_, *sources, release, slots, rate, stop);
+    return pull_release(context_, keys_, *sources, release, slots, {.bytes_per_s = rate, .ahead = ahead.get()}, stop);
   };
 }
 

@@ -29,7 +29,11 @@ class ContentPulls {
   void served_by_itself(const Source& own) { own_ = own; }
   [[nodiscard]] const Source& controller() const { return controller_; }
 
-  apply::PullFunction for_order(const Order& order);
+  /// A pack that came ahead of an order; the last one is kept.
+  void keep(const PackAhead& pack) { ahead_ = std::make_shared<const PackAhead>(pack); }
+
+  /// `root`: of the order's release.
+  apply::PullFunction for_order(const Order& order, const ObjectId& root);
   apply::MendPull for_mending();
   /// Which proxies failed in the application's last pull, and why; each told once.
   [[nodiscard]] std::string take_trouble(const ApplicationName& application);
@@ -50,6 +54,7 @@ class ContentPulls {
   std::optional<Source> own_;
   std::vector<Source> near_, far_;
   std::map<ApplicationName, Choice> choices_;
+  std::shared_ptr<const PackAhead> ahead_;
 };
 
 }  // namespace serin::pull

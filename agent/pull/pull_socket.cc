@@ -268,6 +268,28 @@ std::string reason_of(const Source& source, const Error& error) {
   return error.text.starts_with(name) ? error.text.substr(name.size()) : "serves no more: " + error.text;
 }
 
+/// What needs no source: nothing lacks, or what lacks came ahead. Errors are the host's own.
+Result<bool> complete_here(PullSession session, const Release& release, apply::SlotDir& slots, const PackAhead* ahead,
+                           apply::PullResult& result, const std::stop_token& stop) {
+  if (const auto asked = session.next_requests(); !asked) return std::unexpected(asked.error());
+  if (session.done()) return true;
+  if (ahead == nullptr || ahead->from != slots.base() || ahead->to != release.root) return false;
+  Unpacker unpacker(
+      session, slots, release.root, {},
+      [&] { return slots.check_space(session.bytes_missing(), session.files_missing()); }, stop);
+  const auto actions = session.on_part(
+      {.object = pack_name(ahead->from, ahead->to), .object_bytes = ahead->bytes.size(), .edition = ahead->edition},
+      ahead->bytes);
+  if (!actions) return false;
+  for (const Action& action : *actions) {
+    const auto* append = std::get_if<AppendPack>(&action);
+    if (append == nullptr) continue;
+    if (auto appended = unpacker.append(*append); !appended) return std::unexpected(appended.error());
+  }
+  result = {.bytes = ahead->bytes.size(), .objects = unpacker.objects()};
+  return session.done();
+}
+
 /// What an attempt begins with: all that earlier ones brought is on the disk.
 using MakeSession = std::function<PullSession(PackMark mark)>;
 
@@ -311,7 +333,7 @@ Result<apply::PullResult> pull_from(posix::LinkContext& context, const posix::Cu
 }  // namespace
 
 Result<apply::PullResult> pull_release(posix::LinkContext& context, const posix::CurveKeys& keys, SourceChoice& sources,
-                                       const Release& release, apply::SlotDir& slots, std::uint64_t bytes_per_s,
+                                       const Release& release, apply::SlotDir& slots, const PullTerms& terms,
                                        const std::stop_token& stop) {
   const MakeSession make = [&](PackMark mark) {
     return PullSession(release.root, slots.base(),
@@ -319,9 +341,13 @@ Result<apply::PullResult> pull_release(posix::LinkContext& context, const posix:
                         .has_file = [&slots](const ObjectId& id) { return slots.has_file(id); }},
                        mark);
   };
+  apply::PullResult here;
+  const auto complete = complete_here(make({}), release, slots, terms.ahead, here, stop);
+  if (!complete) return std::unexpected(complete.error());
+  if (*complete) return here;
   const ObjectId name = pack_name(slots.base(), release.root);
   const GetObject probe{.object = name, .length = 1, .pack_from = slots.base(), .pack_to = release.root};
-  return pull_from(context, keys, sources, release, slots, probe, make, bytes_per_s, stop);
+  return pull_from(context, keys, sources, release, slots, probe, make, terms.bytes_per_s, stop);
 }
 
 Result<apply::PullResult> pull_objects(posix::LinkContext& context, const posix::CurveKeys& keys, SourceChoice& sources,

@@ -10,6 +10,7 @@
 #include "controller/retention.h"
 #include "controller/rollout/catch_up.h"
 #include "controller/rollout/deployments.h"
+#include "controller/rollout/orders.h"
 #include "protocol/limits.h"
 #include "protocol/text.h"
 

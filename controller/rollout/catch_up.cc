@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "controller/rollout/deployments.h"
+#include "controller/rollout/orders.h"
 
 namespace serin::rollout {
 
@@ -78,7 +79,7 @@ void catch_up_application(ControllerState& state, const fleet::Host& host_now, c
   next.since = now.steady;
   next.not_before.reset();
   send_order(state, host, make_order(state, host, application, next.order, OrderAction::activate, *wanted, false),
-             turn);
+             *wanted, turn);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "controller/operate/render.h"
 #include "controller/rollout/after_release.h"
 #include "controller/rollout/lessons.h"
+#include "controller/rollout/orders.h"
 #include "controller/rollout/source_verdicts.h"
 #include "protocol/limits.h"
 #include "protocol/text.h"
@@ -177,7 +178,7 @@ void carry_out(ControllerState& state, const ApplicationName& application, const
       send_order(state, host.host,
                  make_order(state, host.host, application, {active.rollout.id, send->sequence},
                             restores ? OrderAction::restore : send->action, *release, send->take_back),
-                 turn);
+                 *release, turn);
     } else if (const auto* line = std::get_if<TellOperator>(&effect)) {
       tell_watchers(active, operate::line_event(line->text), turn);
     } else if (std::holds_alternative<Finish>(effect)) {
@@ -262,32 +263,6 @@ void refresh_trust(ControllerState& state, const ApplicationName& application, c
     state.trusted_hosts.erase(key);
     state.ledger.end_trust(host, application, now.steady);
   }
-}
-
-Order make_order(const ControllerState& state, const HostName& host, const ApplicationName& application, OrderId id,
-                 OrderAction action, const KnownRelease& release, bool take_back) {
-  const fleet::Host* known = state.roster.find(host);
-  return {.application = application,
-          .id = id,
-          .action = action,
-          .recipient = known == nullptr ? std::string{} : to_hex(known->record.public_key),
-          .release = release.signed_release,
-          .take_back = take_back};
-}
-
-std::uint64_t request_number(const OrderId& id) {
-  return id.deployment << 24U | id.sequence;
-}
-
-void send_order(const ControllerState& state, const HostName& host, Order order, Turn& turn) {
-  const fleet::Host* known = state.roster.find(host);
-  if (known == nullptr || !known->session || known->presence == fleet::Presence::conflict) return;
-  Envelope envelope{.header = {.protocol = limits::kProtocolNewest,
-                               .session = known->session->id,
-                               .request = request_number(order.id),
-                               .flags = kMustUnderstand},
-                    .message = std::move(order)};
-  turn.effect(controller::SendToHost{known->session->connection, std::move(envelope)});
 }
 
 Result<void> begin_deployment(ControllerState& state, const DeploymentRequest& request,

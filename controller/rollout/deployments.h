@@ -41,12 +41,4 @@ void doubt_release(ControllerState& state, const ApplicationName& application, R
 /// Tells the ledger whose seconds count as trusted. Call when a host's release or a release's trust changed.
 void refresh_trust(ControllerState& state, const ApplicationName& application, const HostName& host, Now now);
 
-/// The order that goes to a host; used by catch-up too.
-Order make_order(const ControllerState& state, const HostName& host, const ApplicationName& application, OrderId id,
-                 OrderAction action, const controller::KnownRelease& release, bool take_back);
-/// Header::request of an order, so that a host which cannot read it can name it.
-std::uint64_t request_number(const OrderId& id);
-/// Sends it on the host's session, if it has one.
-void send_order(const ControllerState& state, const HostName& host, Order order, Turn& turn);
-
 }  // namespace serin::rollout

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "controller/rollout/orders.h"
+
 namespace serin::controller::testing {
 
 using namespace std::chrono_literals;

@@ -230,6 +230,7 @@ std::vector<Envelope> messages() {
                 .ends = true,
                 .admitted = std::string(object("a key").raw()) + std::string(object("a second key").raw()),
                 .revoked = std::string(object("a third key").raw())},
+      PackAhead{.from = object("from"), .to = object("to"), .edition = 77, .bytes = "a pack\0\xff"s},
   };
   std::vector<Envelope> envelopes;
   for (const Message& message : all) {

@@ -147,5 +147,12 @@ TEST(Check, keys_of_the_fleet_are_whole_and_come_in_slices) {
   EXPECT_EQ(refusal_of(FleetKeys{.revoked = most.substr(1)}), "fleet_keys: a piece of a key");
 }
 
+TEST(Check, a_pack_that_comes_ahead_is_small_and_has_an_edition) {
+  EXPECT_TRUE(pass(PackAhead{.edition = 1, .bytes = std::string(limits::kPackAheadBytesMax, 'p')}));
+  EXPECT_EQ(refusal_of(PackAhead{.edition = 1, .bytes = std::string(limits::kPackAheadBytesMax + 1, 'p')}),
+            "pack_ahead: a pack that should be asked for");
+  EXPECT_EQ(refusal_of(PackAhead{.bytes = "p"}), "pack_ahead: a pack without its edition");
+}
+
 }  // namespace
 }  // namespace serin

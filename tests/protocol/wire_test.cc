@@ -64,6 +64,8 @@ std::string smallest(MessageType type) {
       return kShopAlone;
     case MessageType::welcome:
       return map(1) + text("host") + text("web-1");
+    case MessageType::pack_ahead:
+      return map(1) + text("edition") + number(1);
     case MessageType::get_object:
       return map(1) + text("length") + number(1);
     case MessageType::hello:

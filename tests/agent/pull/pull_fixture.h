@@ -88,7 +88,7 @@ class PullSocket : public testing::Test {
   Result<apply::PullResult> pull(const Server::Respond& respond, const std::stop_token& stop = {}) {
     const Server server(context_, server_keys_, respond);
     SourceChoice sources(source_of(server));
-    return pull_release(context_, agent_keys_, sources, apply::release_of(1, tree_), *slots_, 0, stop);
+    return pull_release(context_, agent_keys_, sources, apply::release_of(1, tree_), *slots_, {}, stop);
   }
   std::string error_of(const Server::Respond& respond, ErrorKind kind) {
     const auto pulled = pull(respond);

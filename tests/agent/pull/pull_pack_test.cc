@@ -63,7 +63,7 @@ class PullPack : public PullSocket {
       return lie ? lie(request, truth) : std::optional(std::move(truth));
     });
     SourceChoice sources(source_of(server));
-    return pull_release(context_, agent_keys_, sources, apply::release_of(number_, tree), *slots_, 0,
+    return pull_release(context_, agent_keys_, sources, apply::release_of(number_, tree), *slots_, {},
                         stop_.get_token());
   }
   /// Builds what was pulled and makes it live: where it is other than the tree.
@@ -348,6 +348,46 @@ TEST_F(PullPack, keeps_nothing_that_the_release_does_not_name) {
   EXPECT_FALSE(slots_->has_file(digest_of(unwanted)));
   EXPECT_FALSE(slots_->has_file(digest_of(size_bomb)));
   EXPECT_EQ(go_live(tree_), "") << "what it lacks came by name";
+}
+
+TEST_F(PullPack, a_pack_that_came_ahead_needs_no_source) {
+  SampleTree tree{{"a", file("old")}, {"b", file("same")}};
+  ASSERT_EQ(deploy(tree), "");
+  tree["a"] = file("new");
+  offer(tree);
+  const auto root = apply::objects_of(tree).root;
+  auto made = shelf_.open(slots_->base(), root);
+  for (; !made && made.error().kind == ErrorKind::busy; made = shelf_.open(slots_->base(), root)) {
+    posix::wait_readable({}, 2ms);
+  }
+  ASSERT_TRUE(made);
+  PackAhead ahead{
+      .from = slots_->base(), .to = root, .edition = made->edition, .bytes = std::string(made->bytes, '\0')};
+  ASSERT_EQ(posix::read_at(made->fd.get(), 0, ahead.bytes.data(), ahead.bytes.size()), ahead.bytes.size());
+  SourceChoice nobody({.proxy = {}, .endpoint = "tcp://127.0.0.1:1", .server_key = server_keys_.public_key});
+  const auto pulled = pull_release(context_, agent_keys_, nobody, apply::release_of(number_, tree), *slots_,
+                                   {.ahead = &ahead}, stop_.get_token());
+  ASSERT_TRUE(pulled) << pulled.error().text;
+  EXPECT_EQ(pulled->bytes, ahead.bytes.size());
+  EXPECT_EQ(go_live(tree), "");
+  // Back to what is there already: nothing is asked for either.
+  tree["a"] = file("old");
+  EXPECT_TRUE(
+      pull_release(context_, agent_keys_, nobody, apply::release_of(number_, tree), *slots_, {}, stop_.get_token()));
+}
+
+TEST_F(PullPack, of_a_pack_that_came_ahead_damaged_nothing_is_believed_and_the_source_is_asked) {
+  SampleTree tree{{"a", file("old")}};
+  ASSERT_EQ(deploy(tree), "");
+  tree["a"] = file("new");
+  offer(tree);
+  const PackAhead ahead{.from = slots_->base(), .to = apply::objects_of(tree).root, .edition = 7, .bytes = "garbage"};
+  const Server server(context_, server_keys_, [&](const GetObject& request) { return answer(request); });
+  SourceChoice sources(source_of(server));
+  const auto pulled = pull_release(context_, agent_keys_, sources, apply::release_of(number_, tree), *slots_,
+                                   {.ahead = &ahead}, stop_.get_token());
+  ASSERT_TRUE(pulled) << pulled.error().text;
+  EXPECT_EQ(go_live(tree), "");
 }
 
 }  // namespace serin::pull

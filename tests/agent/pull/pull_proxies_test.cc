@@ -24,7 +24,7 @@ class PullProxies : public PullSocket {
       return part_of(request);
     });
     SourceChoice sources(source_of(controller), near, far, 1);
-    auto pulled = pull_release(context_, agent_keys_, sources, apply::release_of(1, tree_), *slots_, 0, {});
+    auto pulled = pull_release(context_, agent_keys_, sources, apply::release_of(1, tree_), *slots_, {}, {});
     trouble_ = sources.take_trouble();
     return pulled;
   }

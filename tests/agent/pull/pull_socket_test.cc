@@ -117,7 +117,7 @@ TEST_F(PullSocket, does_not_begin_what_does_not_fit) {
   const Server server(context_, server_keys_, [this](const GetObject& request) { return part_of(request); });
   SourceChoice sources(source_of(server));
   const auto pulled =
-      pull_release(context_, agent_keys_, sources, {.application = "shop", .number = 1, .root = root}, *slots_, 0, {});
+      pull_release(context_, agent_keys_, sources, {.application = "shop", .number = 1, .root = root}, *slots_, {}, {});
   ASSERT_FALSE(pulled);
   EXPECT_EQ(pulled.error().kind, ErrorKind::no_space);
 }

@@ -2,8 +2,10 @@
 
 #include <filesystem>
 #include <fstream>
+#include <random>
 
 #include "controller/publish/pack_shelf_file.h"
+#include "controller/publish/small_packs_file.h"
 #include "protocol/pack.h"
 #include "protocol/posix/files.h"
 #include "tests/agent/apply/sample_tree.h"
@@ -183,6 +185,27 @@ TEST_F(PackShelfTest, clears_away_what_a_crash_left_and_refuses_a_stump) {
   EXPECT_EQ(files(), 0U);
   ASSERT_TRUE(posix::replace_file(packs_ / pack_name({}, to).hex(), "stump", 0600));
   EXPECT_TRUE(open({}, to)) << "made anew";
+}
+
+TEST_F(PackShelfTest, a_small_pack_may_go_ahead_of_the_orders_and_a_large_one_not) {
+  std::string noise(20'000, '\0');
+  std::mt19937 random(1);
+  for (char& c : noise) c = static_cast<char>(random());
+  const ObjectId from = put({{"a", file("1")}}), to = put({{"a", file("2")}}), large = put({{"a", file(noise)}});
+  start();
+  SmallPacks small;
+  EXPECT_EQ(small.frames_of(*shelf_, from, to), nullptr) << "it is not made yet";
+  const auto made = open(from, to);
+  ASSERT_TRUE(made);
+  const Frames* frames = small.frames_of(*shelf_, from, to);
+  ASSERT_NE(frames, nullptr);
+  EXPECT_EQ(std::get<PackAhead>(decode(frames->header, frames->body).value().message),
+            (PackAhead{.from = from, .to = to, .edition = made->edition, .bytes = bytes_of(*made)}));
+  EXPECT_EQ(small.frames_of(*shelf_, from, to), frames) << "read once for all hosts";
+  ASSERT_TRUE(open(from, large));
+  EXPECT_EQ(small.frames_of(*shelf_, from, large), nullptr);
+  EXPECT_EQ(small.frames_of(*shelf_, from, large), nullptr);
+  EXPECT_EQ(small.frames_of(*shelf_, digest_of("unknown"), to), nullptr);
 }
 
 }  // namespace serin::publish
