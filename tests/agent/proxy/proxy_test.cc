@@ -16,6 +16,8 @@ std::string raw_of(const posix::CurveKeys& keys) {
   return keys.public_key;
 }
 
+constexpr std::uint64_t kCacheBytes = 10'000'000;
+
 /// A controller's content socket, and a proxy of it.
 class ProxyTest : public ContentFixture {
  protected:
@@ -59,7 +61,8 @@ class ProxyTest : public ContentFixture {
     const std::string endpoint = probe.endpoint();
     return {.port = static_cast<std::uint16_t>(std::stoi(endpoint.substr(endpoint.rfind(':') + 1))),
             .listen = "127.0.0.1",
-            .address = {}};
+            .address = {},
+            .cache_bytes = kCacheBytes};
   }
 
  protected:
@@ -77,6 +80,15 @@ TEST_F(ProxyTest, hosts_get_what_the_controller_has_and_it_is_asked_once) {
   EXPECT_EQ(get(second, id), bytes);
   EXPECT_EQ(get(first, id), bytes);
   EXPECT_EQ(server_.counters().bytes, sent) << "it has it";
+}
+
+TEST_F(ProxyTest, what_is_larger_than_its_cache_is_absent_and_not_fetched_for_nothing) {
+  const ObjectId huge = put(std::string(kCacheBytes + 1, 'h'));
+  Puller own = neighbour(proxy_keys_);
+  EXPECT_EQ(get(own, huge), std::nullopt);
+  const std::string small(3 * limits::kChunkBytes, 's');
+  EXPECT_EQ(get(own, put(small)), small);
+  EXPECT_LT(server_.counters().bytes, small.size() + 2 * limits::kCreditBytes);
 }
 
 TEST_F(ProxyTest, what_the_controller_lacks_is_absent) {
