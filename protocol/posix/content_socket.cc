@@ -28,6 +28,9 @@ constexpr std::chrono::milliseconds kFullAgainMax = 64ms;
 constexpr auto kIdle = 1'000ms;
 constexpr std::uint32_t kBusyRetryMs = 5;
 
+/// Who removes a file to make room has the room when nobody has read it for so long.
+constexpr auto kOpenUnread = 2s;
+
 /// The objects that were read last, open.
 class OpenObjects {
  public:
@@ -35,25 +38,36 @@ class OpenObjects {
 
   /// Valid until the next call.
   Result<const OpenedContent*> find(const GetObject& get) {
+    const auto now = std::chrono::steady_clock::now();
     for (auto entry = open_.begin(); entry != open_.end(); ++entry) {
-      if (entry->first != get.object) continue;
+      if (entry->id != get.object) continue;
+      entry->read_at = now;
       open_.splice(open_.begin(), open_, entry);
-      return &open_.front().second;
+      return &open_.front().content;
     }
     auto opened = opener_(get);
     if (!opened) return std::unexpected(opened.error());
-    open_.emplace_front(get.object, std::move(*opened));
+    open_.emplace_front(Open{.id = get.object, .read_at = now, .content = std::move(*opened)});
     if (open_.size() > kOpenFilesMax) open_.pop_back();
-    return &open_.front().second;
+    return &open_.front().content;
+  }
+  void close_unread() {
+    const auto since = std::chrono::steady_clock::now() - kOpenUnread;
+    while (!open_.empty() && open_.back().read_at < since) open_.pop_back();
   }
   /// It could not be read: opened anew next time.
   void forget(const ObjectId& id) {
-    open_.remove_if([&](const auto& entry) { return entry.first == id; });
+    open_.remove_if([&](const Open& entry) { return entry.id == id; });
   }
 
  private:
+  struct Open {
+    ObjectId id;
+    std::chrono::steady_clock::time_point read_at;
+    OpenedContent content;
+  };
   OpenContent opener_;
-  std::list<std::pair<ObjectId, OpenedContent>> open_;
+  std::list<Open> open_;  ///< what was read last first
 };
 
 Frames answer(std::uint64_t request, Message message) {
@@ -87,6 +101,7 @@ struct ContentSocket::Parts {
     while (!token.stop_requested()) {
       const auto timeout = !queue.waits() && !queue.empty() ? 0ms : queue.waits() ? full_again : kIdle;
       wait_readable({socket.fd(), stop.fd()}, timeout);
+      objects.close_unread();
       take_requests();
       try_full_ones();
       for (int i = 0; i < kAnswersPerTurn; ++i) {

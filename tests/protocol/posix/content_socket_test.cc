@@ -149,6 +149,14 @@ TEST_F(ContentSocketTest, keeps_no_more_than_64_objects_open) {
   EXPECT_LE(open_files(), before + 64);
 }
 
+TEST_F(ContentSocketTest, what_nobody_has_read_for_seconds_is_closed_so_that_a_removed_file_gives_its_room_back) {
+  Puller host = puller();
+  host.get(put("the first"));
+  for (int i = 0; i < 20; ++i) host.get(put(fmt::format("object {}", i)));
+  const std::size_t before = open_files();
+  EXPECT_TRUE(posix::becomes({}, [&] { return open_files() <= before - 20; }));
+}
+
 TEST_F(ContentSocketTest, what_is_no_request_gets_no_answer_and_costs_nobody_one) {
   const ObjectId id = put("whole");
   Puller host = puller();
