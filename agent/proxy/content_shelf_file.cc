@@ -139,8 +139,7 @@ Result<void> ContentShelf::take(const BeginContent& begin) {
   posix::UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) return fail(name, posix::errno_error("make " + path.string(), errno));
   auto arrived = std::make_shared<std::atomic<std::uint64_t>>(0);
-  coming_[name] = {
-      .fd = std::move(fd), .bytes = begin.bytes, .edition = begin.edition, .arrived = arrived, .hash = {}};
+  coming_[name] = {.fd = std::move(fd), .bytes = begin.bytes, .edition = begin.edition, .arrived = arrived, .hash = {}};
   set(name, {.state = Entry::State::coming, .bytes = begin.bytes, .edition = begin.edition, .arrived = arrived});
   return {};
 }

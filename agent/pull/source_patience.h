@@ -13,12 +13,13 @@ namespace serin::pull {
 class SourcePatience {
  public:
   struct Bounds {
-    Duration silence;              ///< it owes an answer
-    Duration nothing_new;          ///< it answers, with nothing of use; `busy` is of no use
-    std::uint64_t slow_bytes;      ///< less in kSlowLook, while it owes something, is too slow
+    Duration silence;          ///< it owes an answer
+    Duration nothing_new;      ///< it answers, with nothing of use; `busy` is of no use
+    std::uint64_t slow_bytes;  ///< less in kSlowLook, while it owes something, is too slow
   };
   static constexpr Duration kSlowLook = std::chrono::seconds{5};
-  static constexpr Bounds kOfController{.silence = std::chrono::seconds{10}, .nothing_new = std::chrono::seconds{60}, .slow_bytes = 0};
+  static constexpr Bounds kOfController{
+      .silence = std::chrono::seconds{10}, .nothing_new = std::chrono::seconds{60}, .slow_bytes = 0};
   /// Slow: 13 kB/s.
   static constexpr Bounds kOfProxy{
       .silence = std::chrono::seconds{3}, .nothing_new = std::chrono::seconds{60}, .slow_bytes = 64U << 10};

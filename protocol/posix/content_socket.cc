@@ -125,6 +125,7 @@ struct ContentSocket::Parts {
       }
       ++requests;
       RequestQueue::Request request{std::move(received->connection), envelope->header.request, *get};
+      // Beyond its credit: a peer that does not even take a refusal asks again after its own time.
       if (!queue.push(request)) refuse(request, RefusalReason::busy);
     }
   }
@@ -139,23 +140,24 @@ struct ContentSocket::Parts {
   void serve(RequestQueue::Request request) {
     const auto object = objects.find(request.get);
     if (!object) {
-      return refuse(request, object.error().kind == ErrorKind::busy ? RefusalReason::busy : RefusalReason::absent);
+      const bool is_busy = object.error().kind == ErrorKind::busy;
+      return answer_no(std::move(request), is_busy ? RefusalReason::busy : RefusalReason::absent);
     }
     const std::uint64_t size = (*object)->bytes;
-    if (request.get.offset > size) return refuse(request, RefusalReason::invalid);
+    if (request.get.offset > size) return answer_no(std::move(request), RefusalReason::invalid);
     const auto length =
         static_cast<std::size_t>(std::min<std::uint64_t>(request.get.length, size - request.get.offset));
     if ((*object)->arrived) {
       const std::uint64_t arrived = (*object)->arrived->load(std::memory_order_acquire);
       if (arrived == OpenedContent::kGone) objects.forget(request.get.object);
       if (arrived == OpenedContent::kGone || arrived < request.get.offset + length) {
-        return refuse(request, RefusalReason::busy);
+        return answer_no(std::move(request), RefusalReason::busy);
       }
     }
     // A file that cannot be read to the size it has is as good as absent: the puller says so, and the operator sees it.
     if (read_at((*object)->fd.get(), request.get.offset, buffer.data(), length) != length) {
       objects.forget(request.get.object);
-      return refuse(request, RefusalReason::absent);
+      return answer_no(std::move(request), RefusalReason::absent);
     }
     bytes += length;  // before the peer can know that it has them
     const auto sent = socket.send(request.connection,
@@ -165,22 +167,30 @@ struct ContentSocket::Parts {
                                                                 .edition = (*object)->edition}),
                                   {buffer.data(), length});
     if (sent != Sent::yes) bytes -= length;
+    note_sent(std::move(request), sent);
+  }
+
+  /// A request within the credit is answered, however many are refused together: who asked waits for it.
+  void answer_no(RequestQueue::Request request, RefusalReason reason) {
+    const Sent sent = refuse(request, reason);
+    note_sent(std::move(request), sent);
+  }
+
+  void note_sent(RequestQueue::Request request, Sent sent) {
     if (sent == Sent::peer_gone) queue.forget(request.connection);
     if (sent == Sent::queue_full) {
       if (request.again) full_again = std::min(2 * full_again, kFullAgainMax);
       return queue.put_back(std::move(request));
     }
-    if (sent != Sent::yes) return;
-    if (request.again) full_again = kFullAgainMin;
+    if (sent == Sent::yes && request.again) full_again = kFullAgainMin;
   }
 
-  void refuse(const RequestQueue::Request& request, RefusalReason reason) {
+  Sent refuse(const RequestQueue::Request& request, RefusalReason reason) {
     ++refused;
-    // A peer that does not even take a refusal asks again after its own time.
-    socket.send(request.connection, answer(request.id, ObjectRefused{.object = request.get.object,
-                                                                     .offset = request.get.offset,
-                                                                     .reason = reason,
-                                                                     .retry_ms = kBusyRetryMs}));
+    return socket.send(request.connection, answer(request.id, ObjectRefused{.object = request.get.object,
+                                                                            .offset = request.get.offset,
+                                                                            .reason = reason,
+                                                                            .retry_ms = kBusyRetryMs}));
   }
 
   ServerSocket socket;

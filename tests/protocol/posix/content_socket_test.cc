@@ -141,6 +141,21 @@ TEST_F(ContentSocketTest, an_object_that_was_cut_short_on_disk_is_absent_until_i
   EXPECT_EQ(host.get(id).payload, bytes);
 }
 
+TEST_F(ContentSocketTest, each_of_thousands_of_requests_that_are_refused_together_is_answered) {
+  constexpr std::uint64_t kRequests = 4'000;
+  Puller host = puller();
+  for (std::uint64_t i = 0; i < kRequests; ++i) {
+    host.ask(i, {.object = digest_of(fmt::format("object {}", i)), .length = 1});
+  }
+  std::set<std::uint64_t> answered;
+  for (std::uint64_t i = 0; i < kRequests; ++i) {
+    const auto answer = host.answer();
+    EXPECT_TRUE(std::holds_alternative<ObjectRefused>(answer.message));
+    answered.insert(answer.request);
+  }
+  EXPECT_EQ(answered.size(), kRequests);
+}
+
 TEST_F(ContentSocketTest, keeps_no_more_than_64_objects_open) {
   Puller host = puller();
   host.get(put("the first"));
