@@ -125,7 +125,7 @@ TEST_F(PullProxies, a_pack_without_an_edition_is_laid_to_the_proxy) {
   const ObjectId name = pack_name({}, objects_.root);
   ASSERT_TRUE(pull_over([&](const GetObject& request) -> std::optional<Answer> {
     if (request.object != name) return part_of(request);
-    return Answer{ObjectPart{.object = name, .offset = request.offset, .object_bytes = limits::kObjectBytesMax},
+    return Answer{ObjectPart{.object = name, .offset = request.offset, .object_bytes = 1'000'000},
                   std::string(request.length, 'g')};
   }));
   EXPECT_THAT(trouble_, HasSubstr("an edition where none may be, or none"));
