@@ -17,8 +17,10 @@ namespace serin::proxy {
 namespace {
 
 using namespace std::chrono_literals;
-/// Without an answer for so long everything fails: hosts ask the controller themselves then.
+/// Without an answer for so long what has not begun to come fails: hosts ask elsewhere then. What has begun is worth
+/// more patience: the controller may be starting again.
 constexpr Duration kSilenceMax = 3s;
+constexpr Duration kOutageMax = 20s;
 constexpr Duration kRedial = 200ms;
 constexpr Duration kIdleMax = 30s;
 constexpr auto kLook = 10ms;  ///< while something is wanted: what was refused as busy is asked for again
@@ -50,8 +52,8 @@ struct ContentFetcher::Parts {
         if (socket && posix::boot_time() - last_heard > kIdleMax) socket.reset();
         continue;
       }
+      receive();  // first: what took long here is not the controller's silence
       keep_link();
-      receive();
       ask();
     }
   }
@@ -67,15 +69,14 @@ struct ContentFetcher::Parts {
 
   void keep_link() {
     const SteadyTime now = posix::boot_time();
-    if (plan.waits() || state != posix::ClientSocket::State::connected) {
-      if (now - last_heard > kSilenceMax) {
-        spdlog::warn("proxy: the controller's content cannot be had for {} s", kSilenceMax / 1s);
-        drop_link();
-        last_heard = now;
-        return carry_out(plan.give_up());
-      }
-    } else {
-      last_heard = now;  // it was asked for nothing
+    if (!plan.waits() && state == posix::ClientSocket::State::connected) last_heard = now;  // it was asked for nothing
+    const Duration silence = now - last_heard;
+    if (silence > kSilenceMax) {
+      if (now - dropped_at > kSilenceMax) drop_link();
+      const auto failed = silence > kOutageMax ? plan.give_up() : plan.give_up_new();
+      if (!failed.empty()) spdlog::warn("proxy: the controller's content cannot be had for {} s", silence / 1s);
+      carry_out(failed);
+      if (plan.empty()) return;
     }
     const auto source = upstream.with([](const pull::Source& at) { return at; });
     if (socket && source != dialled) drop_link();
@@ -95,6 +96,7 @@ struct ContentFetcher::Parts {
   }
 
   void drop_link() {
+    dropped_at = posix::boot_time();
     socket.reset();
     state = posix::ClientSocket::State::dialling;
     plan.ask_again();
@@ -128,7 +130,11 @@ struct ContentFetcher::Parts {
   void carry_out(const std::vector<FetchAction>& actions) {
     for (const FetchAction& action : actions) {
       const auto taken = std::visit([this](const auto& each) { return shelf.take(each); }, action);
-      if (!taken) spdlog::warn("proxy: {}", taken.error().text);
+      if (!taken) {
+        spdlog::warn("proxy: {}", taken.error().text);
+        plan.drop(name_of(action));
+        return;  // the others are of the same one
+      }
       if (const auto* begin = std::get_if<BeginContent>(&action)) {
         spdlog::info("proxy: fetches {} {} ({})", begin->what.is_pack() ? "pack" : "object", begin->what.object.brief(),
                      bytes_text(begin->bytes));
@@ -146,7 +152,7 @@ struct ContentFetcher::Parts {
   std::optional<posix::ClientSocket> socket;
   pull::Source dialled;
   posix::ClientSocket::State state = posix::ClientSocket::State::dialling;
-  SteadyTime last_heard{}, redial_at{};
+  SteadyTime last_heard{}, redial_at{}, dropped_at{};
   std::jthread thread;  ///< the last member: it uses the others
 };
 

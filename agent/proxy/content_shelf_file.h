@@ -21,14 +21,17 @@ namespace serin::proxy {
 /// disk has no more room. What an earlier life left is hashed before it is served.
 class ContentShelf {
  public:
+  static constexpr std::size_t kWantedMax = 4'096;
+
   /// Makes the folder; removes what an earlier life was fetching.
   static Result<std::unique_ptr<ContentShelf>> open(const std::filesystem::path& folder, std::uint64_t bytes_max);
   ContentShelf(const ContentShelf&) = delete;
   ContentShelf& operator=(const ContentShelf&) = delete;
   ~ContentShelf() = default;
 
-  /// From any thread, and quick. What is not there is wanted from then on, and `busy`; `not_found` for some seconds
-  /// after it could not be fetched. What is still coming is given with how much of it has.
+  /// From any thread, and quick. What is not there is wanted from then on, and `busy`, or `busy` alone while kWantedMax
+  /// are; `not_found` for some seconds after it could not be fetched. What is still coming is given with how much of it
+  /// has.
   Result<posix::OpenedContent> find(const GetObject& what);
 
   // ---- of the thread that fetches ----
@@ -44,33 +47,43 @@ class ContentShelf {
   Result<void> take(const FailContent& fail);
 
  private:
-  ContentShelf(std::filesystem::path folder, std::uint64_t bytes_max)
-      : folder_(std::move(folder)), bytes_max_(bytes_max) {}
+  ContentShelf(std::filesystem::path folder, std::uint64_t bytes_max, std::uint64_t bytes)
+      : folder_(std::move(folder)), bytes_max_(bytes_max), bytes_(bytes) {}
 
   using Arrived = std::shared_ptr<std::atomic<std::uint64_t>>;
   struct Entry {
     enum class State : std::uint8_t { wanted, coming, whole, failed } state = State::wanted;
+    bool is_pack = false;  ///< a pack that was asked for as an object fails, and that says nothing of the pack
     std::uint64_t bytes = 0, edition = 0;
     Arrived arrived;         ///< while it is coming
     SteadyTime failed_at{};  ///< it may be tried again some seconds later
+  };
+  struct Entries {
+    std::map<ObjectId, Entry> all;
+    std::size_t wanted = 0;  ///< of them
   };
   /// It is being written.
   struct Coming {
     posix::UniqueFd fd;
     std::uint64_t bytes = 0, edition = 0;
     Arrived arrived;
+    Sha256 hash;
   };
   [[nodiscard]] std::filesystem::path path_of(const ObjectId& name) const { return folder_ / name.hex(); }
   [[nodiscard]] std::filesystem::path coming_path_of(const ObjectId& name) const;
-  [[nodiscard]] Result<void> make_room(std::uint64_t bytes) const;
+  Result<void> make_room(std::uint64_t bytes);
+  /// False: it is wanted already, or as many are as may be.
+  bool want(const GetObject& what);
   std::unexpected<Error> fail(const ObjectId& name, Error error);
   void set(const ObjectId& name, Entry entry);
 
   std::filesystem::path folder_;
   std::uint64_t bytes_max_;
-  posix::Guarded<std::map<ObjectId, Entry>> entries_;
+  posix::Guarded<Entries> entries_;
   posix::Mailbox<GetObject> wanted_;
-  std::map<ObjectId, Coming> coming_;  ///< the fetching thread's own
+  // The fetching thread's own.
+  std::map<ObjectId, Coming> coming_;
+  std::uint64_t bytes_;  ///< of all that is whole, or more: what went meanwhile is seen when there is no room
 };
 
 }  // namespace serin::proxy

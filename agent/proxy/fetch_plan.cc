@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "protocol/limits.h"
 
@@ -12,14 +13,23 @@ namespace serin::proxy {
 namespace {
 
 constexpr Duration kRetryMax = std::chrono::milliseconds{500};
+/// Of an object how large it is is known with its first part; most are small, and many are asked for at once.
+constexpr std::uint32_t kFirstBytes = 16U << 10;
 
 }  // namespace
+
+ObjectId name_of(const FetchAction& action) {
+  if (const auto* begin = std::get_if<BeginContent>(&action)) return begin->what.object;
+  if (const auto* append = std::get_if<AppendContent>(&action)) return append->name;
+  if (const auto* finish = std::get_if<FinishContent>(&action)) return finish->name;
+  return std::get<FailContent>(action).name;
+}
 
 void FetchPlan::want(const GetObject& what) {
   const auto [job, is_new] = jobs_.try_emplace(what.object);
   if (!is_new) return;
   job->second.what = what;
-  turns_.push_back(what.object);
+  new_turns_.push_back(what.object);
 }
 
 std::optional<GetObject> FetchPlan::request_of(Job& job, SteadyTime now) {
@@ -32,7 +42,7 @@ std::optional<GetObject> FetchPlan::request_of(Job& job, SteadyTime now) {
   } else if (!job.begun ? job.outstanding.empty() : job.asked < job.bytes) {
     // How large it is is known with the first part.
     request.offset = job.asked;
-    request.length = limits::kChunkBytes;
+    request.length = job.begun || job.what.is_pack() ? limits::kChunkBytes : kFirstBytes;
     job.asked += request.length;
   } else {
     return std::nullopt;
@@ -42,14 +52,22 @@ std::optional<GetObject> FetchPlan::request_of(Job& job, SteadyTime now) {
   return request;
 }
 
+std::optional<GetObject> FetchPlan::request_of_next(std::deque<ObjectId>& turns, SteadyTime now) {
+  for (std::size_t i = 0; i < turns.size(); ++i) {
+    const ObjectId name = turns.front();
+    turns.pop_front();
+    turns.push_back(name);
+    if (auto request = request_of(jobs_.at(name), now)) return request;
+  }
+  return std::nullopt;
+}
+
 std::vector<GetObject> FetchPlan::next_requests(SteadyTime now) {
   std::vector<GetObject> requests;
-  std::size_t without = 0;  // jobs in a row that had nothing to ask
-  while (without < turns_.size() && outstanding_ + limits::kChunkBytes <= limits::kCreditBytes) {
-    const ObjectId name = turns_.front();
-    turns_.pop_front();
-    turns_.push_back(name);
-    if (auto request = request_of(jobs_.at(name), now)) {
+  std::size_t without = 0;  // rings in a row that had nothing to ask
+  while (without < 2 && outstanding_ + limits::kChunkBytes <= limits::kCreditBytes) {
+    new_ones_next_ = !new_ones_next_;
+    if (auto request = request_of_next(new_ones_next_ ? new_turns_ : turns_, now)) {
       requests.push_back(*request);
       without = 0;
     } else {
@@ -65,6 +83,9 @@ void FetchPlan::forget_requests(Job& job) {
 }
 
 void FetchPlan::begin_anew(Job& job) {
+  forget_requests(job);
+  std::erase(turns_, job.what.object);
+  new_turns_.push_back(job.what.object);
   job = Job{.what = job.what};
 }
 
@@ -72,8 +93,8 @@ void FetchPlan::drop(const ObjectId& name) {
   const auto job = jobs_.find(name);
   if (job == jobs_.end()) return;
   forget_requests(job->second);
+  std::erase(job->second.begun ? turns_ : new_turns_, name);
   jobs_.erase(job);
-  std::erase(turns_, name);
 }
 
 Result<std::vector<FetchAction>> FetchPlan::on_part(const ObjectPart& part, std::string_view payload) {
@@ -93,12 +114,13 @@ Result<std::vector<FetchAction>> FetchPlan::on_part(const ObjectPart& part, std:
   job.wait = {};
   if (job.begun && (part.object_bytes != job.bytes || part.edition != job.edition)) {
     // It was made again, and otherwise.
-    forget_requests(job);
     begin_anew(job);
     return actions;
   }
   if (!job.begun) {
     job.begun = true;
+    std::erase(new_turns_, part.object);
+    turns_.push_back(part.object);
     job.bytes = part.object_bytes;
     job.edition = part.edition;
     actions.emplace_back(BeginContent{.what = job.what, .bytes = job.bytes, .edition = job.edition});
@@ -135,7 +157,10 @@ std::vector<FetchAction> FetchPlan::on_refused(const ObjectRefused& refused, Ste
   job.retries.push_back({.offset = asked->first, .length = asked->second});
   outstanding_ -= asked->second;
   job.outstanding.erase(asked);
-  job.wait = std::clamp<Duration>(2 * job.wait, Duration{std::max<std::uint32_t>(refused.retry_ms, 1)}, kRetryMax);
+  // Parts that were on their way together count as one time.
+  if (now < job.not_before) return {};
+  const Duration least = std::min<Duration>(Duration{std::max<std::uint32_t>(refused.retry_ms, 1)}, kRetryMax);
+  job.wait = std::clamp<Duration>(2 * job.wait, least, kRetryMax);
   job.not_before = now + job.wait;
   return {};
 }
@@ -157,12 +182,23 @@ void FetchPlan::ask_again() {
   }
 }
 
+std::vector<FetchAction> FetchPlan::give_up_new() {
+  std::vector<FetchAction> actions;
+  for (const ObjectId& name : std::exchange(new_turns_, {})) {
+    forget_requests(jobs_.at(name));
+    jobs_.erase(name);
+    actions.emplace_back(FailContent{name});
+  }
+  return actions;
+}
+
 std::vector<FetchAction> FetchPlan::give_up() {
   std::vector<FetchAction> actions;
   actions.reserve(jobs_.size());
   for (const auto& [name, job] : jobs_) actions.emplace_back(FailContent{name});
   jobs_.clear();
   turns_.clear();
+  new_turns_.clear();
   outstanding_ = 0;
   return actions;
 }

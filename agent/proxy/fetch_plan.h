@@ -30,9 +30,12 @@ struct FailContent {
   ObjectId name;
 };  ///< the controller does not have it, or cannot be asked
 using FetchAction = std::variant<BeginContent, AppendContent, FinishContent, FailContent>;
+/// What it is about.
+ObjectId name_of(const FetchAction& action);
 
 /// What a proxy asks of the controller, and in which order the bytes come: whole packs and objects, one part of each in
-/// turn, so that a large one does not hold up a small one, never more than limits::kCreditBytes outstanding. Pure;
+/// turn, so that a large one does not hold up a small one, never more than limits::kCreditBytes outstanding. What has
+/// begun to come has every second turn, so that it is not held up by any number of things that do not exist. Pure;
 /// single-threaded.
 class FetchPlan {
  public:
@@ -46,11 +49,14 @@ class FetchPlan {
   /// What was not asked for is ignored. `corrupt` when a part is not what was asked for.
   Result<std::vector<FetchAction>> on_part(const ObjectPart& part, std::string_view payload);
   std::vector<FetchAction> on_refused(const ObjectRefused& refused, SteadyTime now);
+  /// It cannot be kept: no more of it is asked for.
+  void drop(const ObjectId& name);
   /// It could not be sent.
   void retry(const GetObject& request);
   /// The link ended: what has not come is asked for again.
   void ask_again();
-  /// No link comes to be: everything fails.
+  /// No link comes to be: what has not begun to come fails, or everything.
+  std::vector<FetchAction> give_up_new();
   std::vector<FetchAction> give_up();
 
  private:
@@ -70,12 +76,13 @@ class FetchPlan {
     Duration wait{};
   };
   std::optional<GetObject> request_of(Job& job, SteadyTime now);
+  std::optional<GetObject> request_of_next(std::deque<ObjectId>& turns, SteadyTime now);
   void forget_requests(Job& job);
-  void drop(const ObjectId& name);
-  static void begin_anew(Job& job);
+  void begin_anew(Job& job);
 
   std::map<ObjectId, Job> jobs_;
-  std::deque<ObjectId> turns_;
+  std::deque<ObjectId> turns_, new_turns_;  ///< of those that have begun to come, and of the others
+  bool new_ones_next_ = false;
   std::deque<std::string> given_;  ///< early parts that the last actions show
   std::uint64_t outstanding_ = 0;
 };

@@ -214,6 +214,7 @@ Result<void> PullSession::check_part(const Object& object, const Request& reques
   if (object.is_tree && part.object_bytes > limits::kTreeObjectBytesMax) {
     return corrupt(part.object, "too large a folder");
   }
+  if (object.is_pack != (part.edition != 0)) return corrupt(part.object, "an edition where none may be, or none");
   if (object.is_pack && object.size_known && part.edition != mark_.edition) {
     return corrupt(part.object, "the pack changed while it was sent");
   }

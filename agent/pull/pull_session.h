@@ -79,6 +79,7 @@ class PullSession {
   void take_file(const ObjectId& id);
   /// The pack is of no more use: the rest comes object by object.
   void give_up_pack();
+  [[nodiscard]] bool is_pack(const ObjectId& id) const { return id == pack_name_; }
   /// It came, or will not be asked for.
   [[nodiscard]] bool pack_over() const { return pack_ == Pack::over; }
   /// Of the parts that arrive; nothing (0) before the first.

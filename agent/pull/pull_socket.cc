@@ -6,8 +6,10 @@
 #include <map>
 #include <optional>
 
+#include "agent/pull/busy_wait.h"
 #include "agent/pull/pull_session.h"
 #include "agent/pull/source_dial_socket.h"
+#include "agent/pull/source_patience.h"
 #include "agent/pull/unpacker_file.h"
 #include "protocol/limits.h"
 #include "protocol/posix/files.h"
@@ -20,19 +22,7 @@ namespace serin::pull {
 namespace {
 
 using namespace std::chrono_literals;
-/// How long a source is borne with.
-struct Patience {
-  Duration silence;
-  Duration nothing_new;  ///< it answers, but nothing of use
-};
-constexpr Patience kWithController{.silence = 10s, .nothing_new = 60s};
-constexpr Patience kWithProxy{.silence = 3s, .nothing_new = 30s};
-/// A proxy that brings less in this time while it owes something is slow: 13 kB/s.
-constexpr Duration kSlowLook = 5s;
-constexpr std::uint64_t kSlowBytes = 64U << 10;
 constexpr Duration kLook = 100ms;
-constexpr Duration kRetryMax = 2s;
-constexpr Duration kPackWaitMax = 2min;  ///< for one that is being made; then object by object
 /// What a pack may have beside the release's content: for each file its entry and its part of the folders, and
 /// something for the folders alone.
 constexpr std::uint64_t kPackEntryBytes = 10'000;
@@ -48,7 +38,6 @@ class Pull {
        std::uint64_t bytes_per_s, const std::stop_token& stop)
       : socket_(std::move(source.socket)),
         source_(std::move(source.source)),
-        patience_(source_.is_proxy() ? kWithProxy : kWithController),
         bytes_per_s_(bytes_per_s),
         pack_bytes_max_(release.bytes + release.files * kPackEntryBytes + kPackSmallBytes),
         slots_(slots),
@@ -61,15 +50,13 @@ class Pull {
   Pull& operator=(const Pull&) = delete;
 
   Result<void> run(const std::stop_token& stop) {
-    began_ = last_heard_ = last_progress_ = slow_since_ = posix::boot_time();
     while (true) {
       if (auto asked = ask(); !asked) return asked;
       if (session_.done()) return {};
       if (stop.stop_requested()) return failure(ErrorKind::busy, "stopped: a newer order took its place");
       posix::wait_readable({socket_.fd(), socket_.monitor_fd()}, look_in());
       if (auto taken = take(); !taken) return taken;
-      // Who is asked for nothing is not silent.
-      if (!session_.waits() && posix::boot_time() < retry_at_) last_heard_ = last_progress_ = posix::boot_time();
+      if (!session_.waits()) note_rest(posix::boot_time());
       if (auto fair = check_source(); !fair) return fair;
     }
   }
@@ -84,37 +71,33 @@ class Pull {
   [[nodiscard]] bool is_lost() const { return lost_; }
   /// What went wrong is the host's own, whatever the source does.
   [[nodiscard]] bool is_own_fault() const { return own_fault_; }
-  [[nodiscard]] bool brought_something() const { return last_progress_ != began_; }
+  [[nodiscard]] bool brought_something() const { return patience_.brought_something(); }
 
  private:
+  /// Who is asked for nothing is not silent.
+  void note_rest(SteadyTime now) {
+    if (now < earned_at_) {
+      patience_.rests(now);
+    } else if (now < busy_.until()) {
+      patience_.is_left_alone(now);
+    }
+  }
+
+  /// Nothing is asked before: the source is busy, or the rate allows no more.
+  [[nodiscard]] SteadyTime ask_at() const { return std::max(busy_.until(), earned_at_); }
   /// What was asked to be asked for again is not waited for longer.
   [[nodiscard]] Duration look_in() const {
-    const Duration rest = retry_at_ - posix::boot_time();
+    const Duration rest = ask_at() - posix::boot_time();
     return rest > Duration{} ? std::min(rest, kLook) : kLook;
   }
 
   /// It answers, and with something of use.
   Result<void> check_source() {
-    const SteadyTime now = posix::boot_time();
-    if (now - last_heard_ > patience_.silence) {
-      return lost(fmt::format("{} did not answer for {} s", source_.text(), patience_.silence / 1s));
-    }
-    if (now - last_progress_ > patience_.nothing_new) {
-      return failure(ErrorKind::busy,
-                     fmt::format("{} sent nothing new for {} s", source_.text(), patience_.nothing_new / 1s));
-    }
-    if (!session_.waits() || now - slow_since_ > 2 * kSlowLook) {
-      slow_since_ = now;
-      slow_from_ = bytes_;
-    } else if (source_.is_proxy() && now - slow_since_ > kSlowLook) {
-      if (bytes_ - slow_from_ < kSlowBytes) {
-        return failure(ErrorKind::busy, fmt::format("{} sent only {} in {} s", source_.text(),
-                                                    bytes_text(bytes_ - slow_from_), kSlowLook / 1s));
-      }
-      slow_since_ = now;
-      slow_from_ = bytes_;
-    }
-    return {};
+    const auto trouble = patience_.check(posix::boot_time(), session_.waits(), bytes_);
+    if (!trouble) return {};
+    const std::string text = source_.text() + " " + trouble->text;
+    if (trouble->is_silence) return lost(text);
+    return failure(ErrorKind::busy, text);
   }
 
   std::unexpected<Error> lost(std::string text) {
@@ -134,7 +117,7 @@ class Pull {
   }
 
   Result<void> ask() {
-    if (state_ != posix::ClientSocket::State::connected || posix::boot_time() < retry_at_) return {};
+    if (state_ != posix::ClientSocket::State::connected || posix::boot_time() < ask_at()) return {};
     const auto requests = session_.next_requests();
     if (!requests) return own(std::unexpected(requests.error()));
     if (session_.folders_known()) {
@@ -159,7 +142,7 @@ class Pull {
     for (int turn = 0; turn < kMessagesPerTurn; ++turn) {
       const auto received = socket_.receive();
       if (!received) return {};
-      last_heard_ = posix::boot_time();
+      patience_.heard(posix::boot_time());
       const auto envelope = decode(received->header, received->body);
       if (!envelope) return failure(ErrorKind::corrupt, source_.text() + ": " + envelope.error().text);
       if (const auto* part = std::get_if<ObjectPart>(&envelope->message)) {
@@ -180,18 +163,16 @@ class Pull {
     }
     if (!session_.pack_over()) {
       // It is being made: the larger it is the longer, so that asking less and less often costs nothing.
-      if (posix::boot_time() - began_ > kPackWaitMax) session_.give_up_pack();
-      if (!source_.is_proxy()) last_progress_ = posix::boot_time();
+      if (busy_.is_too_long_for_a_pack(posix::boot_time())) session_.give_up_pack();
+      if (!source_.is_proxy()) patience_.news(posix::boot_time());
     }
     session_.retry(refused.object, refused.offset);
-    const Duration asked{std::max<std::uint32_t>(refused.retry_ms, 1)};
-    busy_wait_ = std::clamp<Duration>(2 * busy_wait_, asked, kRetryMax);
-    retry_at_ = posix::boot_time() + busy_wait_;
+    busy_.busy(posix::boot_time(), refused.retry_ms);
     return {};
   }
 
   Result<void> keep(const ObjectPart& part, std::string_view payload) {
-    if (part.object_bytes > pack_bytes_max_ && part.edition != 0) {
+    if (part.object_bytes > pack_bytes_max_ && session_.is_pack(part.object)) {
       // More than the release could need, however badly it was packed.
       session_.give_up_pack();
       return {};
@@ -202,9 +183,9 @@ class Pull {
       return std::unexpected(actions.error());
     }
     bytes_ += payload.size();
-    busy_wait_ = {};
+    busy_.came(posix::boot_time());
     keep_to_rate();
-    if (!actions->empty()) last_progress_ = posix::boot_time();
+    if (!actions->empty()) patience_.news(posix::boot_time());
     for (const Action& action : *actions) {
       if (auto done = std::visit([&](const auto& value) { return act(value); }, action); !done) return done;
     }
@@ -216,7 +197,7 @@ class Pull {
     if (bytes_per_s_ == 0) return;
     const Duration earned{
         static_cast<std::int64_t>(1'000.0 * static_cast<double>(bytes_) / static_cast<double>(bytes_per_s_))};
-    retry_at_ = std::max(retry_at_, began_ + earned);
+    earned_at_ = std::max(earned_at_, began_ + earned);
   }
 
   Result<void> act(const AppendPack& part) {
@@ -248,7 +229,6 @@ class Pull {
 
   posix::ClientSocket socket_;
   Source source_;
-  Patience patience_;
   std::uint64_t bytes_per_s_, pack_bytes_max_;
   apply::SlotDir& slots_;
   PullSession session_;
@@ -256,9 +236,9 @@ class Pull {
   posix::ClientSocket::State state_ = posix::ClientSocket::State::dialling;
   std::map<ObjectId, posix::UniqueFd> files_;
   std::uint64_t bytes_ = 0, objects_ = 0;
-  std::uint64_t slow_from_ = 0;
-  SteadyTime began_{}, last_heard_{}, last_progress_{}, retry_at_{}, slow_since_{};
-  Duration busy_wait_{};
+  SteadyTime began_ = posix::boot_time(), earned_at_{};
+  SourcePatience patience_{source_.is_proxy() ? SourcePatience::kOfProxy : SourcePatience::kOfController, began_};
+  BusyWait busy_{began_};
   bool space_checked_ = false, lost_ = false, own_fault_ = false;
 };
 
@@ -322,7 +302,7 @@ Result<apply::PullResult> pull_from(posix::LinkContext& context, const posix::Cu
       sources.drop(pull.source(), reason_of(pull.source(), pulled.error()));
       continue;
     }
-    if (!pull.is_lost() || posix::boot_time() - last_news > kWithController.nothing_new) {
+    if (!pull.is_lost() || posix::boot_time() - last_news > SourcePatience::kOfController.nothing_new) {
       return std::unexpected(pulled.error());
     }
     posix::wait_or_stop(redial, stop);

@@ -141,12 +141,12 @@ class Reader {
   /// Of `_field_caps`: each field with its types over all indices.
   void read_fields(const Json& fields) {
     for (const std::string& name : parts::fields_of(question_.settings.logstash)) {
-      const auto types = fields.find(name);
-      if (types == fields.end()) {
+      if (!fields.contains(name)) {
         reading_.matches.absent_fields.push_back(name);
-      } else if (types->contains("text") || types->contains("match_only_text")) {
-        reading_.matches.text_fields.push_back(name);
+        continue;
       }
+      const Json& types = fields.at(name);
+      if (types.contains("text") || types.contains("match_only_text")) reading_.matches.text_fields.push_back(name);
     }
   }
 

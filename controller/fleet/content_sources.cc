@@ -21,6 +21,7 @@ constexpr std::string_view kZoneLabel = "zone-";
 constexpr std::size_t kNearMax = 16;
 constexpr std::size_t kFarMax = 4;
 constexpr std::size_t kHostsPerTick = 1'000;
+constexpr std::size_t kRanksPerTick = 400'000;  ///< hosts times proxies: some 15 ms of the loop
 
 void send(const Session& session, Message message, Turn& turn) {
   turn.effect(controller::SendToHost{
@@ -46,8 +47,9 @@ std::vector<ContentSource> some_of(const HostName& host, const std::vector<const
   std::vector<std::pair<std::uint64_t, const ServingProxy*>> ranked;
   ranked.reserve(proxies.size());
   for (const ServingProxy* proxy : proxies) ranked.emplace_back(rank_of(host, proxy->source.host), proxy);
-  std::sort(ranked.begin(), ranked.end());
-  ranked.resize(std::min(ranked.size(), most));
+  most = std::min(most, ranked.size());
+  std::partial_sort(ranked.begin(), ranked.begin() + static_cast<std::ptrdiff_t>(most), ranked.end());
+  ranked.resize(most);
   std::vector<ContentSource> sources;
   sources.reserve(ranked.size());
   for (const auto& [rank, proxy] : ranked) sources.push_back(proxy->source);
@@ -138,10 +140,11 @@ void tick_sources(ControllerState& state, Turn& turn) {
     ++news.version;
   }
   tell_proxies(state, turn);
+  const std::size_t most = std::clamp<std::size_t>(kRanksPerTick / (news.proxies.size() + 1), 1, kHostsPerTick);
   std::size_t told = 0;
   for (const auto& [name, host] : state.roster.hosts()) {
     if (!host.session || host.session->sources_version == news.version) continue;
-    if (told++ == kHostsPerTick) return;
+    if (told++ == most) return;
     send_sources(state, host, turn);
   }
 }

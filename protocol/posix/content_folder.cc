@@ -75,7 +75,7 @@ bool is_sound_content(const fs::path& path, const std::stop_token& stop) {
   return sound;
 }
 
-void drop_longest_unused(const fs::path& folder, std::uint64_t bytes_kept) {
+std::uint64_t drop_longest_unused(const fs::path& folder, std::uint64_t bytes_kept) {
   struct File {
     fs::file_time_type used;
     std::uint64_t bytes = 0;
@@ -93,9 +93,10 @@ void drop_longest_unused(const fs::path& folder, std::uint64_t bytes_kept) {
   }
   std::sort(files.begin(), files.end(), [](const File& a, const File& b) { return a.used < b.used; });
   for (const File& file : files) {
-    if (sum <= bytes_kept) return;
+    if (sum <= bytes_kept) break;
     if (::unlink(file.path.c_str()) == 0) sum -= file.bytes;
   }
+  return sum;
 }
 
 void drop_unfinished(const fs::path& folder) {

@@ -46,8 +46,8 @@ Result<OpenedContent> open_content(const std::filesystem::path& path);
 bool is_sound_content(const std::filesystem::path& path, const std::stop_token& stop);
 
 /// Removes the longest unused until the others have no more than `bytes_kept` together. What is open is read to its end
-/// all the same.
-void drop_longest_unused(const std::filesystem::path& folder, std::uint64_t bytes_kept);
+/// all the same. How many bytes are left.
+std::uint64_t drop_longest_unused(const std::filesystem::path& folder, std::uint64_t bytes_kept);
 
 /// Removes what an earlier life was writing: all that has no content's name.
 void drop_unfinished(const std::filesystem::path& folder);

@@ -28,6 +28,9 @@ constexpr std::chrono::milliseconds kFullAgainMax = 64ms;
 constexpr auto kIdle = 1'000ms;
 constexpr std::uint32_t kBusyRetryMs = 5;
 
+/// Who removes a file to make room has the room when nobody has read it for so long.
+constexpr auto kOpenUnread = 2s;
+
 /// The objects that were read last, open.
 class OpenObjects {
  public:
@@ -35,25 +38,36 @@ class OpenObjects {
 
   /// Valid until the next call.
   Result<const OpenedContent*> find(const GetObject& get) {
+    const auto now = std::chrono::steady_clock::now();
     for (auto entry = open_.begin(); entry != open_.end(); ++entry) {
-      if (entry->first != get.object) continue;
+      if (entry->id != get.object) continue;
+      entry->read_at = now;
       open_.splice(open_.begin(), open_, entry);
-      return &open_.front().second;
+      return &open_.front().content;
     }
     auto opened = opener_(get);
     if (!opened) return std::unexpected(opened.error());
-    open_.emplace_front(get.object, std::move(*opened));
+    open_.emplace_front(Open{.id = get.object, .read_at = now, .content = std::move(*opened)});
     if (open_.size() > kOpenFilesMax) open_.pop_back();
-    return &open_.front().second;
+    return &open_.front().content;
+  }
+  void close_unread() {
+    const auto since = std::chrono::steady_clock::now() - kOpenUnread;
+    while (!open_.empty() && open_.back().read_at < since) open_.pop_back();
   }
   /// It could not be read: opened anew next time.
   void forget(const ObjectId& id) {
-    open_.remove_if([&](const auto& entry) { return entry.first == id; });
+    open_.remove_if([&](const Open& entry) { return entry.id == id; });
   }
 
  private:
+  struct Open {
+    ObjectId id;
+    std::chrono::steady_clock::time_point read_at;
+    OpenedContent content;
+  };
   OpenContent opener_;
-  std::list<std::pair<ObjectId, OpenedContent>> open_;
+  std::list<Open> open_;  ///< what was read last first
 };
 
 Frames answer(std::uint64_t request, Message message) {
@@ -87,6 +101,7 @@ struct ContentSocket::Parts {
     while (!token.stop_requested()) {
       const auto timeout = !queue.waits() && !queue.empty() ? 0ms : queue.waits() ? full_again : kIdle;
       wait_readable({socket.fd(), stop.fd()}, timeout);
+      objects.close_unread();
       take_requests();
       try_full_ones();
       for (int i = 0; i < kAnswersPerTurn; ++i) {
@@ -110,6 +125,7 @@ struct ContentSocket::Parts {
       }
       ++requests;
       RequestQueue::Request request{std::move(received->connection), envelope->header.request, *get};
+      // Beyond its credit: a peer that does not even take a refusal asks again after its own time.
       if (!queue.push(request)) refuse(request, RefusalReason::busy);
     }
   }
@@ -124,23 +140,24 @@ struct ContentSocket::Parts {
   void serve(RequestQueue::Request request) {
     const auto object = objects.find(request.get);
     if (!object) {
-      return refuse(request, object.error().kind == ErrorKind::busy ? RefusalReason::busy : RefusalReason::absent);
+      const bool is_busy = object.error().kind == ErrorKind::busy;
+      return answer_no(std::move(request), is_busy ? RefusalReason::busy : RefusalReason::absent);
     }
     const std::uint64_t size = (*object)->bytes;
-    if (request.get.offset > size) return refuse(request, RefusalReason::invalid);
+    if (request.get.offset > size) return answer_no(std::move(request), RefusalReason::invalid);
     const auto length =
         static_cast<std::size_t>(std::min<std::uint64_t>(request.get.length, size - request.get.offset));
     if ((*object)->arrived) {
       const std::uint64_t arrived = (*object)->arrived->load(std::memory_order_acquire);
       if (arrived == OpenedContent::kGone) objects.forget(request.get.object);
       if (arrived == OpenedContent::kGone || arrived < request.get.offset + length) {
-        return refuse(request, RefusalReason::busy);
+        return answer_no(std::move(request), RefusalReason::busy);
       }
     }
     // A file that cannot be read to the size it has is as good as absent: the puller says so, and the operator sees it.
     if (read_at((*object)->fd.get(), request.get.offset, buffer.data(), length) != length) {
       objects.forget(request.get.object);
-      return refuse(request, RefusalReason::absent);
+      return answer_no(std::move(request), RefusalReason::absent);
     }
     bytes += length;  // before the peer can know that it has them
     const auto sent = socket.send(request.connection,
@@ -150,22 +167,30 @@ struct ContentSocket::Parts {
                                                                 .edition = (*object)->edition}),
                                   {buffer.data(), length});
     if (sent != Sent::yes) bytes -= length;
+    note_sent(std::move(request), sent);
+  }
+
+  /// A request within the credit is answered, however many are refused together: who asked waits for it.
+  void answer_no(RequestQueue::Request request, RefusalReason reason) {
+    const Sent sent = refuse(request, reason);
+    note_sent(std::move(request), sent);
+  }
+
+  void note_sent(RequestQueue::Request request, Sent sent) {
     if (sent == Sent::peer_gone) queue.forget(request.connection);
     if (sent == Sent::queue_full) {
       if (request.again) full_again = std::min(2 * full_again, kFullAgainMax);
       return queue.put_back(std::move(request));
     }
-    if (sent != Sent::yes) return;
-    if (request.again) full_again = kFullAgainMin;
+    if (sent == Sent::yes && request.again) full_again = kFullAgainMin;
   }
 
-  void refuse(const RequestQueue::Request& request, RefusalReason reason) {
+  Sent refuse(const RequestQueue::Request& request, RefusalReason reason) {
     ++refused;
-    // A peer that does not even take a refusal asks again after its own time.
-    socket.send(request.connection, answer(request.id, ObjectRefused{.object = request.get.object,
-                                                                     .offset = request.get.offset,
-                                                                     .reason = reason,
-                                                                     .retry_ms = kBusyRetryMs}));
+    return socket.send(request.connection, answer(request.id, ObjectRefused{.object = request.get.object,
+                                                                            .offset = request.get.offset,
+                                                                            .reason = reason,
+                                                                            .retry_ms = kBusyRetryMs}));
   }
 
   ServerSocket socket;

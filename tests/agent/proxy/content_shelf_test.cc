@@ -110,5 +110,42 @@ TEST_F(ContentShelfTest, what_is_larger_than_the_cache_is_not_kept) {
   EXPECT_TRUE(shelf_->take(AppendContent{.name = digest_of("huge"), .bytes = "ignored"}));
 }
 
+TEST_F(ContentShelfTest, a_pack_that_was_asked_for_as_an_object_is_fetched_as_a_pack_all_the_same) {
+  const GetObject pack{.object = digest_of("pack"), .pack_to = digest_of("to")};
+  const GetObject disguised{.object = pack.object};
+  EXPECT_EQ(shelf_->find(disguised).error().kind, ErrorKind::busy);
+  EXPECT_EQ(shelf_->wanted().take(), disguised);
+  ASSERT_TRUE(shelf_->take(FailContent{pack.object}));
+  EXPECT_EQ(shelf_->find(disguised).error().kind, ErrorKind::not_found);
+  EXPECT_EQ(shelf_->find(pack).error().kind, ErrorKind::busy);
+  EXPECT_EQ(shelf_->wanted().take(), pack);
+}
+
+TEST_F(ContentShelfTest, no_more_is_wanted_than_memory_allows_and_what_is_there_is_served_all_the_same) {
+  fetch("here");
+  for (std::size_t i = 0; i < ContentShelf::kWantedMax + 100; ++i) {
+    EXPECT_EQ(shelf_->find(object(std::to_string(i))).error().kind, ErrorKind::busy);
+  }
+  std::size_t wanted = 0;
+  while (shelf_->wanted().take()) ++wanted;
+  EXPECT_EQ(wanted, ContentShelf::kWantedMax);
+  EXPECT_EQ(read("here"), "here");
+  ASSERT_TRUE(shelf_->take(FailContent{digest_of("0")}));
+  EXPECT_EQ(read("another"), "(busy)");
+  EXPECT_EQ(shelf_->wanted().take(), object("another")) << "one has ended";
+}
+
+TEST_F(ContentShelfTest, what_cannot_be_kept_any_further_is_absent_and_leaves_nothing) {
+  const std::string first(600'000, '1');
+  ASSERT_TRUE(shelf_->take(BeginContent{.what = object(first), .bytes = first.size(), .edition = 0}));
+  const auto second = shelf_->take(BeginContent{.what = object("second"), .bytes = 600'000, .edition = 0});
+  ASSERT_FALSE(second) << "what is coming counts too";
+  EXPECT_EQ(second.error().kind, ErrorKind::no_space);
+  EXPECT_EQ(read("second"), "(absent)");
+  ASSERT_TRUE(shelf_->take(AppendContent{.name = digest_of(first), .bytes = first}));
+  ASSERT_TRUE(shelf_->take(FinishContent{digest_of(first)}));
+  EXPECT_EQ(read(first), first);
+}
+
 }  // namespace
 }  // namespace serin::proxy

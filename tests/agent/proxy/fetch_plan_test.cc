@@ -43,7 +43,6 @@ TEST(FetchPlan, a_small_object_takes_one_request) {
   plan.want(object("abc"));
   const auto requests = plan.next_requests(kNow);
   ASSERT_EQ(requests.size(), 1U) << "wanted twice, asked for once";
-  EXPECT_EQ(requests[0].length, kChunk);
   EXPECT_EQ(words(plan.on_part(part(requests[0], 3), "abc").value()), "begin, append 3, finish");
   EXPECT_TRUE(plan.empty());
   EXPECT_FALSE(plan.waits());
@@ -152,6 +151,62 @@ TEST(FetchPlan, when_no_link_comes_to_be_everything_fails) {
   EXPECT_EQ(words(plan.give_up()), "fail, fail");
   EXPECT_TRUE(plan.empty());
   EXPECT_FALSE(plan.waits());
+}
+
+TEST(FetchPlan, many_objects_are_asked_for_at_once_since_most_are_small) {
+  FetchPlan plan;
+  for (int i = 0; i < 1'000; ++i) plan.want(object(std::to_string(i)));
+  EXPECT_GE(plan.next_requests(kNow).size(), 40U);
+}
+
+TEST(FetchPlan, what_comes_is_not_held_up_by_thousands_that_do_not_exist) {
+  FetchPlan plan;
+  plan.want(pack());
+  const auto first = plan.next_requests(kNow).at(0);
+  for (int i = 0; i < 4'000; ++i) plan.want(object(std::to_string(i)));
+  ASSERT_TRUE(plan.on_part(part(first, 100 * kChunk, 9), std::string(kChunk, 'x')));
+  std::uint64_t of_pack = 0, of_others = 0;
+  for (const GetObject& request : plan.next_requests(kNow)) {
+    (request.is_pack() ? of_pack : of_others) += request.length;
+  }
+  EXPECT_GT(of_pack, of_others);
+}
+
+TEST(FetchPlan, what_cannot_be_kept_is_not_asked_for_any_further) {
+  FetchPlan plan;
+  plan.want(pack());
+  const auto first = plan.next_requests(kNow).at(0);
+  ASSERT_TRUE(plan.on_part(part(first, 100 * kChunk, 9), std::string(kChunk, 'x')));
+  ASSERT_FALSE(plan.next_requests(kNow).empty());
+  plan.drop(pack().object);
+  EXPECT_TRUE(plan.empty());
+  EXPECT_FALSE(plan.waits());
+  plan.want(pack());
+  EXPECT_EQ(plan.next_requests(kNow).at(0).offset, 0U) << "wanted again, it begins anew";
+}
+
+TEST(FetchPlan, a_controller_that_wants_to_be_left_alone_for_weeks_is_asked_again_within_a_second) {
+  FetchPlan plan;
+  plan.want(object("abc"));
+  const auto request = plan.next_requests(kNow).at(0);
+  (void)plan.on_refused({.object = request.object, .reason = RefusalReason::busy, .retry_ms = 4'000'000'000}, kNow);
+  EXPECT_EQ(plan.next_requests(kNow + 1s).size(), 1U);
+}
+
+TEST(FetchPlan, without_a_link_for_a_while_only_what_has_not_begun_fails) {
+  FetchPlan plan;
+  plan.want(pack());
+  const auto first = plan.next_requests(kNow).at(0);
+  ASSERT_TRUE(plan.on_part(part(first, 2 * kChunk, 9), std::string(kChunk, 'x')));
+  plan.want(object("abc"));
+  (void)plan.next_requests(kNow);
+  EXPECT_EQ(words(plan.give_up_new()), "fail");
+  plan.ask_again();
+  const auto rest = plan.next_requests(kNow);
+  ASSERT_EQ(rest.size(), 1U);
+  EXPECT_EQ(rest[0].offset, kChunk);
+  EXPECT_EQ(words(plan.on_part(part(rest[0], 2 * kChunk, 9), std::string(kChunk, 'y')).value()),
+            "append " + std::to_string(kChunk) + ", finish");
 }
 
 }  // namespace

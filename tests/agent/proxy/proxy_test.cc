@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <fstream>
+#include <thread>
 
 #include "agent/proxy/proxy_socket.h"
 #include "tests/protocol/posix/content_fixture.h"
@@ -15,6 +17,8 @@ using posix::Puller;
 std::string raw_of(const posix::CurveKeys& keys) {
   return keys.public_key;
 }
+
+constexpr std::uint64_t kCacheBytes = 10'000'000;
 
 /// A controller's content socket, and a proxy of it.
 class ProxyTest : public ContentFixture {
@@ -59,7 +63,8 @@ class ProxyTest : public ContentFixture {
     const std::string endpoint = probe.endpoint();
     return {.port = static_cast<std::uint16_t>(std::stoi(endpoint.substr(endpoint.rfind(':') + 1))),
             .listen = "127.0.0.1",
-            .address = {}};
+            .address = {},
+            .cache_bytes = kCacheBytes};
   }
 
  protected:
@@ -79,9 +84,36 @@ TEST_F(ProxyTest, hosts_get_what_the_controller_has_and_it_is_asked_once) {
   EXPECT_EQ(server_.counters().bytes, sent) << "it has it";
 }
 
+TEST_F(ProxyTest, what_is_larger_than_its_cache_is_absent_and_not_fetched_for_nothing) {
+  const ObjectId huge = put(std::string(kCacheBytes + 1, 'h'));
+  Puller own = neighbour(proxy_keys_);
+  EXPECT_EQ(get(own, huge), std::nullopt);
+  const std::string small(3 * limits::kChunkBytes, 's');
+  EXPECT_EQ(get(own, put(small)), small);
+  EXPECT_LT(server_.counters().bytes, small.size() + 2 * limits::kCreditBytes);
+}
+
 TEST_F(ProxyTest, what_the_controller_lacks_is_absent) {
   Puller own = neighbour(proxy_keys_);
   EXPECT_EQ(get(own, digest_of("nobody has this")), std::nullopt);
+}
+
+TEST_F(ProxyTest, who_asks_for_all_that_does_not_exist_keeps_nobody_from_what_does) {
+  const std::string bytes(20 * limits::kChunkBytes, 'p');
+  const ObjectId id = put(bytes);
+  std::atomic<std::uint64_t> asked = 0;
+  const std::jthread flood([&](const std::stop_token& stop) {
+    Puller host = neighbour(proxy_keys_);
+    while (!stop.stop_requested()) {
+      if (host.try_ask(asked, {.object = digest_of(std::to_string(asked)), .length = 1})) ++asked;
+      while (host.answer_within(0ms)) continue;
+    }
+  });
+  ASSERT_TRUE(posix::becomes({}, [&] { return asked > 10'000; }));
+  const auto keys = posix::make_curve_keys();
+  proxy_.admit({.admitted = raw_of(keys)});
+  Puller good = neighbour(keys);
+  EXPECT_EQ(get(good, id), bytes);
 }
 
 TEST_F(ProxyTest, a_proxy_without_its_controller_says_so_within_seconds_and_serves_what_it_has) {

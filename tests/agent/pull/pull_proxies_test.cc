@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 
 #include <atomic>
+#include <limits>
 
 #include "protocol/pack.h"
 #include "tests/agent/pull/pull_fixture.h"
@@ -117,6 +118,31 @@ TEST_F(PullProxies, a_pack_that_is_none_is_laid_to_the_proxy) {
   }));
   EXPECT_THAT(trouble_, HasSubstr("sent a pack that is none"));
   EXPECT_GT(asked_controller_, 0);
+  EXPECT_EQ(built(), "");
+}
+
+TEST_F(PullProxies, a_pack_without_an_edition_is_laid_to_the_proxy) {
+  const ObjectId name = pack_name({}, objects_.root);
+  ASSERT_TRUE(pull_over([&](const GetObject& request) -> std::optional<Answer> {
+    if (request.object != name) return part_of(request);
+    return Answer{ObjectPart{.object = name, .offset = request.offset, .object_bytes = 1'000'000},
+                  std::string(request.length, 'g')};
+  }));
+  EXPECT_THAT(trouble_, HasSubstr("an edition where none may be, or none"));
+  EXPECT_EQ(built(), "");
+}
+
+TEST_F(PullProxies, a_proxy_that_wants_to_be_left_alone_for_weeks_is_asked_again_within_seconds) {
+  std::atomic<bool> was_busy = false;
+  ASSERT_TRUE(pull_over([&](const GetObject& request) -> std::optional<Answer> {
+    if (request.is_pack() || was_busy.exchange(true)) return part_of(request);
+    return Answer{ObjectRefused{.object = request.object,
+                                .offset = request.offset,
+                                .reason = RefusalReason::busy,
+                                .retry_ms = std::numeric_limits<std::uint32_t>::max()},
+                  {}};
+  }));
+  EXPECT_EQ(trouble_, "");
   EXPECT_EQ(built(), "");
 }
 

@@ -133,6 +133,28 @@ TEST_F(ToldSources, a_proxy_is_told_of_all_keys_at_its_hello_and_of_changes_afte
   EXPECT_THAT(CoreFixture::messages<FleetKeys>(quiet), IsEmpty());
 }
 
+TEST(ContentSources, with_thousands_of_proxies_fewer_hosts_are_told_at_once_and_all_in_the_end) {
+  constexpr int kProxies = 2'000;
+  CoreFixture fleet(0, 0);
+  fleet.state.settings.applications.at(CoreFixture::kShop).proxies.members = {"label:proxy"};
+  for (int i = 0; i < kProxies; ++i) {
+    const HostName name = fmt::format("proxy-{:04}", i);
+    ASSERT_TRUE(fleet.state.roster.accept(
+        {.name = name, .public_key = std::string(digest_of(name).raw()), .labels = {"proxy"}}));
+    fleet.state.roster.hello(name, {.machine = name, .proxy_port = 4'702, .proxy_address = {}}, name, "10.0.0.1",
+                             static_cast<std::uint64_t>(i) + 1, fleet.now);
+  }
+  std::size_t told = 0, ticks = 0;
+  for (; told < kProxies && ticks < 100; ++ticks) {
+    controller::Turn turn;
+    tick_sources(fleet.state, turn);
+    const auto messages = CoreFixture::messages<ContentSources>(turn);
+    EXPECT_LE(messages.size(), 200U);
+    told += messages.size();
+  }
+  EXPECT_EQ(told, kProxies);
+}
+
 TEST_F(ToldSources, an_address_that_is_none_makes_no_proxy) {
   make_proxies_of("web-01");
   fleet_.say(1, proxy_hello("10.0.0.7 && rm"));

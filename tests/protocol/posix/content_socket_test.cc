@@ -141,12 +141,35 @@ TEST_F(ContentSocketTest, an_object_that_was_cut_short_on_disk_is_absent_until_i
   EXPECT_EQ(host.get(id).payload, bytes);
 }
 
+TEST_F(ContentSocketTest, each_of_thousands_of_requests_that_are_refused_together_is_answered) {
+  constexpr std::uint64_t kRequests = 4'000;
+  Puller host = puller();
+  for (std::uint64_t i = 0; i < kRequests; ++i) {
+    host.ask(i, {.object = digest_of(fmt::format("object {}", i)), .length = 1});
+  }
+  std::set<std::uint64_t> answered;
+  for (std::uint64_t i = 0; i < kRequests; ++i) {
+    const auto answer = host.answer();
+    EXPECT_TRUE(std::holds_alternative<ObjectRefused>(answer.message));
+    answered.insert(answer.request);
+  }
+  EXPECT_EQ(answered.size(), kRequests);
+}
+
 TEST_F(ContentSocketTest, keeps_no_more_than_64_objects_open) {
   Puller host = puller();
   host.get(put("the first"));
   const std::size_t before = open_files();
   for (int i = 0; i < 200; ++i) host.get(put(fmt::format("object {}", i)));
   EXPECT_LE(open_files(), before + 64);
+}
+
+TEST_F(ContentSocketTest, what_nobody_has_read_for_seconds_is_closed_so_that_a_removed_file_gives_its_room_back) {
+  Puller host = puller();
+  host.get(put("the first"));
+  for (int i = 0; i < 20; ++i) host.get(put(fmt::format("object {}", i)));
+  const std::size_t before = open_files();
+  EXPECT_TRUE(posix::becomes({}, [&] { return open_files() <= before - 20; }));
 }
 
 TEST_F(ContentSocketTest, what_is_no_request_gets_no_answer_and_costs_nobody_one) {
