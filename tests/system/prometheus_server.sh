@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # A real Prometheus that scrapes a real exporter on each host, once a second: Debian's mtail, which counts the lines of
-# app.log. For system tests and the demo; sourced after lib.sh, used after fleet_init.
+# app.log. For system tests and the demo; sourced after fleet.sh.
 #
-#   prometheus_prepare     picks the ports, writes the configuration; $PROMETHEUS_URL, for controller.toml
+#   prometheus_prepare N   for N hosts: picks the ports, writes the configuration; $PROMETHEUS_URL, for controller.toml
 #   prometheus_start       $PROMETHEUS_PID
 #   exporter_start HOST    of web-HOST; begun again when it ends, as a unit with Restart=always
 #   exporter_stop HOST
@@ -35,7 +35,7 @@ counter http_errors_total by level
 /^(\S+ )?(?P<level>ERROR|FATAL) / {
   http_errors_total[$level]++
 }
-/(GET|INFO) \/\S* \d+/ {
+/(GET|INFO|ERROR) \/\S* \d+/ {
   http_requests_total++
 }
 END

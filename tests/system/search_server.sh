@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# A server that speaks Elasticsearch's `_search`, for system tests; sourced after lib.sh.
+# A server that speaks Elasticsearch's `_search`, for system tests and the demo; sourced after fleet.sh.
 #
 #   search_start stand-in|opensearch   on loopback; $SEARCH_URL. "opensearch": a real one, fetched from Maven Central
 #                                      (never kept in the source tree); exits with 77 and the reason where none can be had
