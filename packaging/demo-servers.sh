@@ -7,7 +7,7 @@ export SERIN_SOURCE=$PWD
 # shellcheck source=tests/system/prometheus_server.sh
 . tests/system/prometheus_server.sh
 ! prometheus_missing || skip "no prometheus or no mtail here: packaging/build-packages test installs them"
-remove_server() { rm -rf "$FLEET/opensearch"; } # 60 MB, and Maven has them
+remove_server() { rm -rf "$FLEET/search"; } # 60 MB, and Maven has them
 at_end remove_server
 mkdir -p "$FLEET/log"
 search_start "${servers:?}"

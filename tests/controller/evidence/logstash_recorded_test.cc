@@ -1,4 +1,4 @@
-// What a real OpenSearch answered to these very requests: recorded/README.md.
+// What real servers answered to these very requests: recorded/README.md.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -71,28 +71,31 @@ struct Recording {
   HttpAnswer answer;
 };
 
-Recording recording(const std::string& name, std::size_t request) {
-  const auto path = std::filesystem::path(SERIN_SOURCE_DIR) / "tests/controller/evidence/recorded" /
-                    fmt::format("{}-{}.http", name, request);
-  std::ifstream file(path);
-  EXPECT_TRUE(file.is_open()) << path;
-  Recording read;
-  std::string line;
-  for (int i = 0; i < 2 && std::getline(file, line); ++i) read.head += line + '\n';
-  if (std::getline(file, line)) read.answer.status = std::atol(line.c_str());
-  read.answer.body.assign(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
-  return read;
-}
+/// Each over the recordings of one server.
+struct LogstashRecorded : ::testing::TestWithParam<const char*> {
+  static Recording recording(const std::string& name, std::size_t request) {
+    const auto path = std::filesystem::path(SERIN_SOURCE_DIR) / "tests/controller/evidence/recorded" / GetParam() /
+                      fmt::format("{}-{}.http", name, request);
+    std::ifstream file(path);
+    EXPECT_TRUE(file.is_open()) << path;
+    Recording read;
+    std::string line;
+    for (int i = 0; i < 2 && std::getline(file, line); ++i) read.head += line + '\n';
+    if (std::getline(file, line)) read.answer.status = std::atol(line.c_str());
+    read.answer.body.assign(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+    return read;
+  }
 
-Result<Reading> read(const std::string& name) {
-  const Asked asked = all_asked().at(name);
-  std::vector<HttpAnswer> answers;
-  for (std::size_t i = 0; i < asked.requests.size(); ++i) answers.push_back(recording(name, i).answer);
-  return logstash_reading(asked.question, asked.requests, answers);
-}
+  static Result<Reading> read(const std::string& name) {
+    const Asked asked = all_asked().at(name);
+    std::vector<HttpAnswer> answers;
+    for (std::size_t i = 0; i < asked.requests.size(); ++i) answers.push_back(recording(name, i).answer);
+    return logstash_reading(asked.question, asked.requests, answers);
+  }
+};
 
 /// With SERIN_WRITE_REQUESTS=FOLDER the requests are written there, for record.sh.
-TEST(LogstashRecorded, answers_are_those_to_what_is_asked) {
+TEST_P(LogstashRecorded, answers_are_those_to_what_is_asked) {
   const char* folder = std::getenv("SERIN_WRITE_REQUESTS");
   for (const auto& [name, asked] : all_asked()) {
     for (std::size_t i = 0; i < asked.requests.size(); ++i) {
@@ -106,7 +109,7 @@ TEST(LogstashRecorded, answers_are_those_to_what_is_asked) {
   }
 }
 
-TEST(LogstashRecorded, counts_of_hosts_in_steps_are_read) {
+TEST_P(LogstashRecorded, counts_of_hosts_in_steps_are_read) {
   const auto reading = read("whole");
   ASSERT_TRUE(reading) << reading.error().text;
   ASSERT_EQ(reading->hosts.size(), 2U);
@@ -125,7 +128,7 @@ TEST(LogstashRecorded, counts_of_hosts_in_steps_are_read) {
   EXPECT_EQ(reading->newest, 1'029) << "of a host that was not asked for";
 }
 
-TEST(LogstashRecorded, what_did_not_match_the_messages_and_the_fields_are_read) {
+TEST_P(LogstashRecorded, what_did_not_match_the_messages_and_the_fields_are_read) {
   const auto reading = read("test");
   ASSERT_TRUE(reading) << reading.error().text;
   EXPECT_EQ(reading->matches, (Matches{.documents = 34,
@@ -137,14 +140,14 @@ TEST(LogstashRecorded, what_did_not_match_the_messages_and_the_fields_are_read) 
   EXPECT_EQ(reading->messages, (std::vector<TopMessage>{{"boom", 2}, {"bang", 1}}));
 }
 
-TEST(LogstashRecorded, messages_of_a_text_field_fail_without_harm) {
+TEST_P(LogstashRecorded, messages_of_a_text_field_fail_without_harm) {
   const auto reading = read("text-message");
   ASSERT_TRUE(reading) << reading.error().text;
   EXPECT_TRUE(reading->messages.empty());
   EXPECT_EQ(recording("text-message", 1).answer.status, 400);
 }
 
-TEST(LogstashRecorded, what_is_not_whole_is_refused_by_its_reason) {
+TEST_P(LogstashRecorded, what_is_not_whole_is_refused_by_its_reason) {
   const std::map<std::string, std::string> reasons{
       {"no-index", "HTTP 200, no index of this name is there: {"},
       {"no-such-index", "HTTP 404: {\"error\""},
@@ -158,6 +161,9 @@ TEST(LogstashRecorded, what_is_not_whole_is_refused_by_its_reason) {
     EXPECT_THAT(reading.error().text, HasSubstr("/_search: " + reason)) << name;
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Servers, LogstashRecorded, ::testing::Values("opensearch", "elasticsearch7", "elasticsearch8"),
+                         [](const auto& server) { return std::string{server.param}; });
 
 }  // namespace
 }  // namespace serin::evidence

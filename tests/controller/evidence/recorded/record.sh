@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
-# Records what a real OpenSearch answers to the requests of logstash_recorded_test.cc: README.md.
+# Records what a real server answers to the requests of logstash_recorded_test.cc: README.md.
 #
-#   tests/controller/evidence/recorded/record.sh BIN
-here=$(cd "$(dirname "$0")" && pwd)
+#   tests/controller/evidence/recorded/record.sh BIN opensearch|elasticsearch7|elasticsearch8|elasticsearch9
+kind=${2:?which server}
+here=$(cd "$(dirname "$0")" && pwd)/$kind
+mkdir -p "$here"
 SERIN_BIN=${1:?folder with evidence_test}
-SERIN_SOURCE=$(cd "$here/../../../.." && pwd)
+SERIN_SOURCE=$(cd "$here/../../../../.." && pwd)
 # shellcheck source=tests/system/lib.sh
 . "$SERIN_SOURCE/tests/system/lib.sh"
 # shellcheck source=tests/system/search_server.sh
 . "$SERIN_SOURCE/tests/system/search_server.sh"
 mkdir -p "$FLEET/log" "$FLEET/requests"
-SERIN_WRITE_REQUESTS=$FLEET/requests "$SERIN_BIN/evidence_test" --gtest_filter='LogstashRecorded.answers_are*' >/dev/null
-search_start opensearch
+SERIN_WRITE_REQUESTS=$FLEET/requests "$SERIN_BIN/evidence_test" --gtest_filter='*LogstashRecorded.answers_are*' >/dev/null
+search_start "$kind"
 
 send() { curl -fsS -H 'Content-Type: application/json' -X "$1" "$SEARCH_URL$2" --data-binary @- >"$FLEET/log/answer"; }
 mapping() {
