@@ -88,8 +88,8 @@ struct LogstashRecorded : ::testing::TestWithParam<const char*> {
 
   static Result<Reading> read(const std::string& name) {
     const Asked asked = all_asked().at(name);
-    std::vector<HttpAnswer> answers;
-    for (std::size_t i = 0; i < asked.requests.size(); ++i) answers.push_back(recording(name, i).answer);
+    std::vector<HttpAnswer> answers(asked.requests.size());
+    for (std::size_t i = 0; i < answers.size(); ++i) answers[i] = recording(name, i).answer;
     return logstash_reading(asked.question, asked.requests, answers);
   }
 };
