@@ -15,16 +15,17 @@ skip() {
   exit 77
 }
 
+# Each server is a session of its own: Elasticsearch 8 is a process that starts another one.
 search_stop() {
   if [ -n "$SEARCH_PID" ]; then
-    kill -KILL "$SEARCH_PID" 2>/dev/null || true
+    kill -KILL -- "-$SEARCH_PID" 2>/dev/null || true
     wait "$SEARCH_PID" 2>/dev/null || true
   fi
   SEARCH_PID=''
 }
 search_end() {
   if [ -n "$SHIPPER_PID" ]; then
-    kill "$SHIPPER_PID" 2>/dev/null
+    kill -KILL "$SHIPPER_PID" 2>/dev/null # it may be stopped, and would not hear of less
     wait "$SHIPPER_PID" 2>/dev/null
   fi
   search_stop
@@ -66,6 +67,7 @@ network.host: 127.0.0.1
 http.port: $port
 transport.port: $((port + 1))
 discovery.type: single-node
+action.destructive_requires_name: false
 END
   [ ! -d "$home/modules/x-pack-security" ] || echo "xpack.security.enabled: false" >>"$home/config/$SEARCH_NAME.yml"
   if [ "$(id -u)" = 0 ]; then
@@ -73,7 +75,7 @@ END
     chmod 755 "$FLEET"
     as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
   fi
-  exec "${as[@]}" env -i HOME=/tmp PATH="$PATH" JAVA_HOME="$SEARCH_JAVA_HOME" ES_JAVA_HOME="$SEARCH_JAVA_HOME" \
+  exec setsid "${as[@]}" env -i HOME=/tmp PATH="$PATH" JAVA_HOME="$SEARCH_JAVA_HOME" ES_JAVA_HOME="$SEARCH_JAVA_HOME" \
     OPENSEARCH_JAVA_OPTS="$options" ES_JAVA_OPTS="$options" bash "$home/bin/$SEARCH_NAME"
 }
 
@@ -84,7 +86,7 @@ search_start() {
   [ -n "$port" ] || port=$(fleet_pick_ports)
   SEARCH_URL=http://127.0.0.1:$port
   if [ "$kind" = stand-in ]; then
-    python3 "$SERIN_SOURCE/tests/support/stand_in_search.py" "$port" >>"$FLEET/log/search.log" 2>&1 &
+    setsid python3 "$SERIN_SOURCE/tests/support/stand_in_search.py" "$port" >>"$FLEET/log/search.log" 2>&1 &
   else
     search_describe "$kind"
     [ -d "$FLEET/search" ] || search_prepare
