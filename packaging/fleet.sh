@@ -6,11 +6,31 @@
 #   fleet_start                         controller, then agents, accepted by their keys
 #   fleet_stop                          everything that was started, by pid
 #   serin ...                           the CLI, against this controller
+#   wait_until TENTHS COMMAND...        until it succeeds, at most that many tenths of a second; else the script fails
+#   at_end COMMAND, fleet_at_end        what is to be done at the end; does it
 #
 # Hosts are web-01, web-02, …; host I has $FLEET/hosts/web-I/{live,live.slots,app.log,state}. Extra lines for the
 # configuration files: $FLEET_CONTROLLER_LINES (inside [application.shop]), $FLEET_AGENT_LINES (likewise),
 # $FLEET_RELOAD (TOML array of the reload hook, %HOST% replaced), $FLEET_RULE (what is an error line), $FLEET_SOURCES (more
 # sources, %HOST% replaced).
+
+AT_END=()
+at_end() { AT_END+=("$1"); }
+fleet_at_end() {
+  local command
+  for command in "${AT_END[@]}"; do "$command"; done
+}
+
+wait_until() {
+  local tenths=$1
+  shift
+  while ((tenths-- > 0)); do
+    if "$@" >/dev/null 2>&1; then return 0; fi
+    sleep 0.1
+  done
+  echo "FAILED: did not come to be: $*" >&2
+  exit 1
+}
 
 fleet_host_name() { printf 'web-%02d' "$1"; }
 fleet_host_dir() { printf '%s/hosts/web-%02d' "$FLEET" "$1"; }

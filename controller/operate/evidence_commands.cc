@@ -24,6 +24,7 @@ using Json = nlohmann::json;
 
 constexpr std::size_t kHostsNamed = 10;
 constexpr std::size_t kNamesShown = 10;
+constexpr std::size_t kReasonBytes = 160;  ///< of the last line
 
 /// One host, as one source knows it.
 struct Row {
@@ -222,6 +223,13 @@ Report server_report(const ControllerState& state, const ApplicationName& applic
   return report;
 }
 
+/// The first of them; the reports above have all.
+std::string last_line(const std::vector<std::string>& warnings) {
+  std::string text = "a release could not be judged like this: " + printable(warnings.front(), kReasonBytes);
+  if (warnings.size() > 1) text += fmt::format("; {} warnings in all", warnings.size());
+  return text;
+}
+
 /// Remembers what is still to come, and ends the command with the last.
 void told(ControllerState& state, const controller::Client& client, const Report& report, Turn& turn) {
   const auto test = state.evidence_tests.find(client);
@@ -233,8 +241,7 @@ void told(ControllerState& state, const controller::Client& client, const Report
   if (warnings.empty()) {
     tell(turn, client, done_event("every source answers", 0));
   } else {
-    tell(turn, client,
-         error_event(fmt::format("a release could not be judged like this: {}", fmt::join(warnings, "; ")), kError));
+    tell(turn, client, error_event(last_line(warnings), kError));
   }
 }
 

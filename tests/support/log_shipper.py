@@ -2,12 +2,13 @@
 """Ships log lines as Logstash writes them: log_shipper.py URL FOLDER
 
 Each FOLDER/HOST/app.log that grows becomes documents of the index logstash-DATE, in bulks of half a second. A level is
-made of a line's first word. A server that is away gets its documents when it is back.
+made of a line's first word, or of the one after its time. A server that is away gets its documents when it is back.
 """
 
 import datetime
 import json
 import pathlib
+import re
 import sys
 import time
 import urllib.request
@@ -30,7 +31,7 @@ def read_new():
                 "@version": "1",
                 "host": log.parent.name + ".example.org",
                 "service": "shop",
-                "level": "ERROR" if line.startswith("ERROR") else "INFO",
+                "level": "ERROR" if re.match(r"(\d\S+ )?ERROR\b", line) else "INFO",
                 "message": line,
             }
             waiting.append(json.dumps({"index": {"_index": f"logstash-{now:%Y.%m.%d}"}}))

@@ -10,6 +10,7 @@ import fnmatch
 import json
 import sys
 import threading
+import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 INDICES = {}
@@ -124,7 +125,7 @@ class Handler(BaseHTTPRequestHandler):
         with LOCK:
             names = [name for name in INDICES if fnmatch.fnmatch(name, path[1:].removesuffix("/_field_caps"))]
             known = {field for name in names for at in INDICES[name][-100:] for field in at}
-        fields = [field for field in query.split(",") if field.removesuffix(".keyword") in known]
+        fields = [field for field in urllib.parse.unquote(query).split(",") if field.removesuffix(".keyword") in known]
         types = {field: "date" if field == "@timestamp" else "keyword" for field in fields}
         types.update({field: "text" for field in fields if field in ("level", "host", "service", "message")})
         self.answer(200, {"indices": names, "fields": {f: {t: {"type": t}} for f, t in types.items()}})

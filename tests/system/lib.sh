@@ -5,10 +5,6 @@ set -euo pipefail
 : "${SERIN_BIN:?folder with serin, serin-controller and serin-agent}"
 : "${SERIN_SOURCE:?source folder}"
 
-AT_END=()
-# at_end COMMAND: run before the folder is removed.
-at_end() { AT_END+=("$1"); }
-
 FLEET=$(mktemp -d "${TMPDIR:-/tmp}/serin-test.XXXXXX")
 WATCHER_PID=
 APPLICATIONS_PID=
@@ -36,7 +32,7 @@ finish() {
   elif serin_logs_have_findings; then
     status=1
   fi
-  for command in "${AT_END[@]}"; do "$command"; done
+  fleet_at_end
   rm -rf "$FLEET"
   exit "$status"
 }
@@ -84,17 +80,6 @@ expect_live() {
 expect_all_live() {
   local i
   for ((i = 1; i <= FLEET_HOSTS; i++)); do expect_live "$i" "$1"; done
-}
-
-# Until the command succeeds, at most that many tenths of a second.
-wait_until() {
-  local tenths=$1
-  shift
-  while ((tenths-- > 0)); do
-    if "$@" >/dev/null 2>&1; then return 0; fi
-    sleep 0.1
-  done
-  fail "did not come to be: $*"
 }
 
 # Until the hosts have run a trusted release for longer than the 5 s that baseline_min asks for here.

@@ -6,6 +6,7 @@
 # Run elsewhere: the first words of a line, and by what.
 elsewhere() {
   case $1 in
+    'packaging/demo --servers'*) echo system.demo_with_servers ;;
     'packaging/demo'*) echo system.demo ;;
     'tests/run'*) echo "the run that this test is part of" ;;
     'packaging/build-packages'* | 'cmake '*) echo "packaging/demo and tests/run, which begin with it" ;;

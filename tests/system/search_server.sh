@@ -1,13 +1,13 @@
 # shellcheck shell=bash
-# A server that speaks Elasticsearch's `_search`, for system tests; sourced after lib.sh.
+# A server that speaks Elasticsearch's `_search`, for system tests and the demo; sourced after fleet.sh.
 #
-#   search_start stand-in|opensearch   on loopback; $SEARCH_URL. "opensearch": a real one, fetched from Maven Central
-#                                      (never kept in the source tree); exits with 77 and the reason where none can be had
-#   ship_logs                          the hosts' app.log become documents, as Logstash writes them; $SHIPPER_PID
-#   search_stop                        kills the server
+#   search_start KIND   on loopback; $SEARCH_URL. stand-in, or a real one, fetched from Maven Central (never kept in the source
+#                       tree): opensearch, elasticsearch7, elasticsearch8, elasticsearch9; exits with 77 and the reason where it
+#                       cannot be had
+#   ship_logs           the hosts' app.log become documents, as Logstash writes them; $SHIPPER_PID
+#   search_stop         kills the server
 #
-# OpenSearch 2 runs on Java 17. Its zip is fetched once for each user, by Maven, into Maven's own folder.
-OPENSEARCH_VERSION=2.19.6
+# A zip is fetched once for each user, by Maven, into Maven's own folder.
 SEARCH_PID='' SHIPPER_PID=''
 
 skip() {
@@ -15,54 +15,68 @@ skip() {
   exit 77
 }
 
+# Each server is a session of its own: Elasticsearch 8 is a process that starts another one.
 search_stop() {
   if [ -n "$SEARCH_PID" ]; then
-    kill -KILL "$SEARCH_PID" 2>/dev/null || true
+    kill -KILL -- "-$SEARCH_PID" 2>/dev/null || true
     wait "$SEARCH_PID" 2>/dev/null || true
   fi
   SEARCH_PID=''
 }
 search_end() {
   if [ -n "$SHIPPER_PID" ]; then
-    kill "$SHIPPER_PID" 2>/dev/null
+    kill -KILL "$SHIPPER_PID" 2>/dev/null # it may be stopped, and would not hear of less
     wait "$SHIPPER_PID" 2>/dev/null
   fi
   search_stop
 }
 at_end search_end
 
-search_answers() { curl -fsS -m 2 "$SEARCH_URL/"; }
+search_answers() { curl -fsS -m 2 "$SEARCH_URL/_cluster/health"; }
 
-# Unpacked under $FLEET, for a user that is not root: OpenSearch refuses to be root.
-opensearch_prepare() {
-  local java major
-  java=$(command -v java) || skip "no Java here: OpenSearch $OPENSEARCH_VERSION runs on Java 17"
-  major=$("$java" -version 2>&1 | sed -nE '1s/.*"([0-9]+).*/\1/p')
-  ((major >= 11)) || skip "Java $major here: OpenSearch $OPENSEARCH_VERSION wants 11 or newer"
-  command -v mvn >/dev/null || skip "no Maven here to fetch OpenSearch with"
-  timeout 120 mvn -q -B dependency:copy "-DoutputDirectory=$FLEET/opensearch" \
-    "-Dartifact=org.opensearch.distribution.integ-test-zip:opensearch:$OPENSEARCH_VERSION:zip" >"$FLEET/log/mvn.log" 2>&1 ||
-    skip "Maven cannot fetch OpenSearch $OPENSEARCH_VERSION: $(tail -n 1 "$FLEET/log/mvn.log")"
-  (cd "$FLEET/opensearch" && python3 -m zipfile -e "opensearch-$OPENSEARCH_VERSION.zip" . && rm ./*.zip)
-  JAVA_HOME=$(dirname "$(dirname "$(readlink -f "$java")")")
+# Sets $SEARCH_NAME, $SEARCH_VERSION, and the oldest Java that runs it.
+search_describe() {
+  SEARCH_NAME=elasticsearch
+  case $1 in
+    opensearch) SEARCH_NAME=opensearch SEARCH_VERSION=2.19.6 SEARCH_JAVA=11 ;;
+    elasticsearch7) SEARCH_VERSION=7.17.10 SEARCH_JAVA=11 ;;
+    elasticsearch8) SEARCH_VERSION=8.15.0 SEARCH_JAVA=17 ;;
+    elasticsearch9) SEARCH_VERSION=9.0.0 SEARCH_JAVA=21 ;;
+    *) echo "no such server: $1" >&2 && exit 2 ;;
+  esac
 }
 
-opensearch_run() {
-  local home=$FLEET/opensearch/opensearch-$OPENSEARCH_VERSION port=$1 as=()
-  cat >"$home/config/opensearch.yml" <<END
+# Unpacked under $FLEET, for a user that is not root: these servers refuse to be root.
+search_prepare() {
+  local java major artifact=org.$SEARCH_NAME.distribution.integ-test-zip:$SEARCH_NAME:$SEARCH_VERSION:zip
+  java=$(command -v java) || skip "no Java here: $SEARCH_NAME $SEARCH_VERSION runs on Java $SEARCH_JAVA"
+  major=$("$java" -version 2>&1 | sed -nE '1s/.*"([0-9]+).*/\1/p')
+  ((major >= SEARCH_JAVA)) || skip "Java $major here: $SEARCH_NAME $SEARCH_VERSION wants $SEARCH_JAVA or newer"
+  command -v mvn >/dev/null || skip "no Maven here to fetch $SEARCH_NAME with"
+  timeout 120 mvn -q -B dependency:copy "-DoutputDirectory=$FLEET/search" "-Dartifact=$artifact" >"$FLEET/log/mvn.log" 2>&1 ||
+    skip "Maven cannot fetch $SEARCH_NAME $SEARCH_VERSION: $(tail -n 1 "$FLEET/log/mvn.log")"
+  (cd "$FLEET/search" && python3 -m zipfile -e "$SEARCH_NAME-$SEARCH_VERSION.zip" . && rm ./*.zip)
+  SEARCH_JAVA_HOME=$(dirname "$(dirname "$(readlink -f "$java")")")
+}
+
+search_run() {
+  local home=$FLEET/search/$SEARCH_NAME-$SEARCH_VERSION port=$1 as=() options='-Xms512m -Xmx512m'
+  cat >"$home/config/$SEARCH_NAME.yml" <<END
 cluster.name: serin-test
 network.host: 127.0.0.1
 http.port: $port
 transport.port: $((port + 1))
 discovery.type: single-node
+action.destructive_requires_name: false
 END
+  [ ! -d "$home/modules/x-pack-security" ] || echo "xpack.security.enabled: false" >>"$home/config/$SEARCH_NAME.yml"
   if [ "$(id -u)" = 0 ]; then
-    chown -R 65534:65534 "$FLEET/opensearch"
+    chown -R 65534:65534 "$FLEET/search"
     chmod 755 "$FLEET"
     as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
   fi
-  exec "${as[@]}" env -i HOME=/tmp PATH="$PATH" JAVA_HOME="$JAVA_HOME" OPENSEARCH_JAVA_OPTS="-Xms512m -Xmx512m" \
-    bash "$home/bin/opensearch"
+  exec setsid "${as[@]}" env -i HOME=/tmp PATH="$PATH" JAVA_HOME="$SEARCH_JAVA_HOME" ES_JAVA_HOME="$SEARCH_JAVA_HOME" \
+    OPENSEARCH_JAVA_OPTS="$options" ES_JAVA_OPTS="$options" bash "$home/bin/$SEARCH_NAME"
 }
 
 search_start() {
@@ -71,11 +85,12 @@ search_start() {
   port=${port##*:}
   [ -n "$port" ] || port=$(fleet_pick_ports)
   SEARCH_URL=http://127.0.0.1:$port
-  if [ "$kind" = opensearch ]; then
-    [ -d "$FLEET/opensearch" ] || opensearch_prepare
-    opensearch_run "$port" >>"$FLEET/log/search.log" 2>&1 &
+  if [ "$kind" = stand-in ]; then
+    setsid python3 "$SERIN_SOURCE/tests/support/stand_in_search.py" "$port" >>"$FLEET/log/search.log" 2>&1 &
   else
-    python3 "$SERIN_SOURCE/tests/support/stand_in_search.py" "$port" >>"$FLEET/log/search.log" 2>&1 &
+    search_describe "$kind"
+    [ -d "$FLEET/search" ] || search_prepare
+    search_run "$port" >>"$FLEET/log/search.log" 2>&1 &
   fi
   SEARCH_PID=$!
   wait_until 900 search_answers

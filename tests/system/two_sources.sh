@@ -3,7 +3,7 @@
 # a good one passes (over a killed controller), and a server that is killed, stalled, behind or emptied in the middle of a canary holds it with the
 # right words: never a pass, and never a delay for anything else.
 #
-#   two_sources.sh [stand-in|opensearch]
+#   two_sources.sh [stand-in|opensearch|elasticsearch7|elasticsearch8]
 kind=${1:-stand-in}
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/search_server.sh"

@@ -1,4 +1,5 @@
-// Recorded answers of several servers, and what is not whole about others.
+// Answers in the form of several versions, and what is not whole about others. They are written by hand after what the
+// documentation of Elasticsearch 2, 7, 8 and 9 and of OpenSearch shows; logstash_recorded_test.cc has real ones.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 

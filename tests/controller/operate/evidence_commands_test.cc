@@ -150,6 +150,24 @@ TEST_F(EvidenceCommands, tell_a_failure_with_its_reason) {
   EXPECT_EQ(events[1].exit_code, 1);
 }
 
+TEST_F(EvidenceCommands, end_with_the_first_warning_and_how_many_there_are) {
+  const Question question = asked();
+  evidence::Reading reading = reading_of(question);
+  reading.hosts[0].newest = second_of(question.asked_at) + 9;
+  reading.matches.text_fields = {"level", "host"};
+  const auto events = answered(question, reading);
+  EXPECT_THAT(events[0].text, HasSubstr("WARNING: the field level is text there"));
+  EXPECT_THAT(events[0].text, HasSubstr("WARNING: the field host is text there"));
+  EXPECT_EQ(events[1].text,
+            "a release could not be judged like this: logstash: the clock of web-01 is ahead; 3 warnings in all");
+}
+
+TEST_F(EvidenceCommands, end_with_a_short_line_though_a_server_said_much) {
+  const auto events = answered(asked(), failure(ErrorKind::busy, std::string(700, 'x')));
+  EXPECT_THAT(events[0].text, HasSubstr("WARNING: " + std::string(700, 'x')));
+  EXPECT_LT(events[1].text.size(), 240U);
+}
+
 TEST_F(EvidenceCommands, of_the_agents_are_answered_at_once) {
   state.settings.applications.at(kShop).sources = {{SourceKind::agents}};
   const auto events = told_alice(ask({.verb = "evidence test"}));
