@@ -141,8 +141,10 @@ struct DaemonLoop::Parts {
   }
   void carry_out(const SendToHost& send) {
     if (send.pack) {
-      if (const auto frames = small_packs.frames_of(*packs, send.pack->first, send.pack->second)) {
-        orders->send(send.connection, *frames);
+      if (const PackAhead* pack = small_packs.find(*packs, send.pack->first, send.pack->second)) {
+        const Header& order = send.envelope.header;
+        orders->send(send.connection,
+                     encode({.header = {.protocol = order.protocol, .session = order.session}, .message = *pack}));
       }
     }
     if (orders->send(send.connection, encode(send.envelope)) == posix::Sent::queue_full) {

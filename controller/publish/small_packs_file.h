@@ -3,7 +3,8 @@
 #include <optional>
 
 #include "controller/publish/pack_shelf_file.h"
-#include "protocol/wire.h"
+#include "protocol/clock.h"
+#include "protocol/messages.h"
 
 namespace serin::publish {
 
@@ -12,11 +13,16 @@ namespace serin::publish {
 class SmallPacks {
  public:
   /// The message; nothing when the pack is not made yet, cannot be, or is too large to go ahead: hosts ask for it then.
-  const Frames* frames_of(PackShelf& shelf, const ObjectId& from, const ObjectId& to);
+  /// Waits 10 ms for one that is being made, at most once a second: the orders of a deployment come right after it was
+  /// begun. Valid until the next call.
+  const PackAhead* find(PackShelf& shelf, const ObjectId& from, const ObjectId& to);
 
  private:
+  Result<posix::OpenedContent> open(PackShelf& shelf, const ObjectId& from, const ObjectId& to);
+
   ObjectId from_, to_;
-  std::optional<Frames> frames_;  ///< nothing: this one does not go ahead
+  std::optional<PackAhead> pack_;  ///< nothing: this one does not go ahead
+  std::optional<SteadyTime> waited_at_;
 };
 
 }  // namespace serin::publish

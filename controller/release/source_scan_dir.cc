@@ -144,10 +144,11 @@ Result<ObjectId> SourceScan::folder(Folder folder, const std::string& path, std:
 }
 
 Result<Tree> SourceScan::entries(Folder& folder, const std::string& path, std::size_t depth, const Tree& base) {
-  assert(folder.fd() >= 0);
+  const int fd = folder.fd();
+  assert(fd >= 0);
   struct stat before{};
   struct stat after{};
-  if (::fstat(folder.fd(), &before) != 0) return failed(path, "look at", errno);
+  if (::fstat(fd, &before) != 0) return failed(path, "look at", errno);
   const auto names = names_of(folder, path);
   if (!names) return std::unexpected(names.error());
   const StatCache::Files* known = settings_.known.find(path);
@@ -156,7 +157,7 @@ Result<Tree> SourceScan::entries(Folder& folder, const std::string& path, std::s
   Result<void> done;
   for (const std::string& name : *names) {
     const std::string at = fmt::format("{}{}{}", path, path.empty() ? "" : "/", name);
-    auto is = entry({.folder_fd = folder.fd(),
+    auto is = entry({.folder_fd = fd,
                      .path = at,
                      .name = name,
                      .depth = depth + 1,
@@ -171,7 +172,7 @@ Result<Tree> SourceScan::entries(Folder& folder, const std::string& path, std::s
   }
   if (!now_known.empty()) found_.cache.set(path, std::move(now_known));
   if (!done) return std::unexpected(done.error());
-  if (::fstat(folder.fd(), &after) != 0) return failed(path, "look at", errno);
+  if (::fstat(fd, &after) != 0) return failed(path, "look at", errno);
   if (stat_of(before) == stat_of(after) && after.st_mtim.tv_sec < settings_.trusted_before_s) return tree;
   const auto names_now = names_of(folder, path);
   if (!names_now) return std::unexpected(names_now.error());

@@ -74,6 +74,7 @@ TEST_F(TruncationTest, emptied_by_opening_it_and_grown_to_the_same_bytes_shows_t
 
 TEST_F(TruncationTest, of_more_files_than_are_marked_shows_where_the_bytes_differ) {
   std::vector<std::string> names;
+  names.reserve(80);
   for (int i = 0; i < 80; ++i) names.push_back(fmt::format("{}.log", i));
   for (const auto& name : names) write(name, "an old line\n");
   auto follower = follow(names);

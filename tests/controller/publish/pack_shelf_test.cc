@@ -194,18 +194,16 @@ TEST_F(PackShelfTest, a_small_pack_may_go_ahead_of_the_orders_and_a_large_one_no
   const ObjectId from = put({{"a", file("1")}}), to = put({{"a", file("2")}}), large = put({{"a", file(noise)}});
   start();
   SmallPacks small;
-  EXPECT_EQ(small.frames_of(*shelf_, from, to), nullptr) << "it is not made yet";
   const auto made = open(from, to);
   ASSERT_TRUE(made);
-  const Frames* frames = small.frames_of(*shelf_, from, to);
-  ASSERT_NE(frames, nullptr);
-  EXPECT_EQ(std::get<PackAhead>(decode(frames->header, frames->body).value().message),
-            (PackAhead{.from = from, .to = to, .edition = made->edition, .bytes = bytes_of(*made)}));
-  EXPECT_EQ(small.frames_of(*shelf_, from, to), frames) << "read once for all hosts";
+  const PackAhead* pack = small.find(*shelf_, from, to);
+  ASSERT_NE(pack, nullptr);
+  EXPECT_EQ(*pack, (PackAhead{.from = from, .to = to, .edition = made->edition, .bytes = bytes_of(*made)}));
+  EXPECT_EQ(small.find(*shelf_, from, to), pack) << "read once for all hosts";
   ASSERT_TRUE(open(from, large));
-  EXPECT_EQ(small.frames_of(*shelf_, from, large), nullptr);
-  EXPECT_EQ(small.frames_of(*shelf_, from, large), nullptr);
-  EXPECT_EQ(small.frames_of(*shelf_, digest_of("unknown"), to), nullptr);
+  EXPECT_EQ(small.find(*shelf_, from, large), nullptr);
+  EXPECT_EQ(small.find(*shelf_, from, large), nullptr);
+  EXPECT_EQ(small.find(*shelf_, digest_of("unknown"), to), nullptr);
 }
 
 }  // namespace serin::publish
