@@ -22,6 +22,7 @@ using ::testing::SizeIs;
 
 std::vector<HostName> hosts_of(const std::vector<ContentSource>& sources) {
   std::vector<HostName> names;
+  names.reserve(sources.size());
   for (const ContentSource& source : sources) names.push_back(source.host);
   return names;
 }
@@ -46,6 +47,7 @@ TEST(ContentSources, a_host_asks_its_own_zone_first_and_never_itself) {
 
 TEST(ContentSources, of_many_proxies_each_host_gets_some_and_all_are_used_alike) {
   std::vector<ServingProxy> all;
+  all.reserve(64);
   for (int i = 0; i < 64; ++i) all.push_back(proxy(fmt::format("proxy-{:02}", i), "a"));
   std::map<HostName, int> used;
   for (int i = 0; i < 2'000; ++i) {
