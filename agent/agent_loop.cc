@@ -281,7 +281,8 @@ struct AgentLoop::Parts {
                        news->outcome->step.empty()
                            ? ""
                            : fmt::format(": {}: {}", news->outcome->step, printable(news->outcome->output)));
-          news->outcome->source_trouble = pulls.take_trouble(name);
+          // Without a step that ended the outcome is an earlier one's, and the worker may be pulling.
+          if (news->step_ended) news->outcome->source_trouble = pulls.take_trouble(name);
           if (!news->outcome->source_trouble.empty()) spdlog::warn("{}: {}", name, news->outcome->source_trouble);
           perform(core.on_outcome(*news->outcome, read_clocks()));
         }
