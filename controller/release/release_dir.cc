@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
+#include <mutex>
 #include <unordered_map>
 
 #include "controller/release/collector_dir.h"
@@ -68,6 +69,16 @@ bool names_a_folder(const Source& source, const std::vector<std::string>& paths)
   });
 }
 
+std::unexpected<Error> no_files(const std::string& source, bool some_excluded) {
+  const std::string shown = printable(source);
+  if (some_excluded) {
+    return failure(ErrorKind::refused,
+                   fmt::format("everything in the source {} is excluded: see `exclude` in controller.toml", shown));
+  }
+  return failure(ErrorKind::refused,
+                 fmt::format("the source {} holds no file: is it mounted, and is it the right folder?", shown));
+}
+
 }  // namespace
 
 /// The store and, for the time of one build, the folders that it made.
@@ -76,6 +87,7 @@ struct ReleaseDir::Parts {
   std::filesystem::path cache_folder;
   BuildOutside outside;
   std::vector<std::pair<ObjectId, std::int64_t>> built;  ///< roots and when, of the last hour
+  std::mutex folders_mutex;
   std::unordered_map<ObjectId, Tree> folders_made;
   FolderStore folders{
       .load = [this](const ObjectId& id) { return load(id); },
@@ -86,7 +98,10 @@ struct ReleaseDir::Parts {
       : objects(std::move(writer)), cache_folder(std::move(folder)), outside(std::move(around)) {}
 
   Result<Tree> load(const ObjectId& id) {
-    if (const auto made = folders_made.find(id); made != folders_made.end()) return made->second;
+    {
+      const std::lock_guard lock(folders_mutex);
+      if (const auto made = folders_made.find(id); made != folders_made.end()) return made->second;
+    }
     const auto bytes = objects.read(id, limits::kTreeObjectBytesMax);
     if (!bytes) {
       return failure(bytes.error(),
@@ -103,12 +118,13 @@ struct ReleaseDir::Parts {
                                  bytes_text(bytes.size()), bytes_text(limits::kTreeObjectBytesMax)));
     }
     auto id = objects.put(bytes);
-    if (id) folders_made.emplace(*id, tree);
+    if (!id) return id;
+    const std::lock_guard lock(folders_mutex);
+    folders_made.emplace(*id, tree);
     return id;
   }
 
   Result<BuildResult> build(const BuildRequest& request, const Source& source, const std::vector<std::string>& paths);
-  Result<ObjectId> whole(const BuildRequest& request, SourceScan& scan);
   Result<ObjectId> over_base(const BuildRequest& request, const std::vector<std::string>& paths,
                              const ExcludePatterns& exclude, SourceScan& scan);
   [[nodiscard]] StatCache read_cache(const BuildRequest& request) const;
@@ -127,19 +143,6 @@ void ReleaseDir::Parts::write_cache(const BuildRequest& request, const StatCache
   if (after == before) return;
   [[maybe_unused]] const auto replaced =
       posix::replace_file(cache_folder / request.application, after.encode(request.source), kCacheMode);
-}
-
-Result<ObjectId> ReleaseDir::Parts::whole(const BuildRequest& request, SourceScan& scan) {
-  auto root = scan.whole(request.base);
-  if (!root || scan.found().totals.files > 0) return root;
-  const std::string source = printable(request.source);
-  if (scan.found().some_excluded) {
-    return failure(ErrorKind::refused, fmt::format("everything in the source {} is excluded: see `exclude` in "
-                                                   "controller.toml",
-                                                   source));
-  }
-  return failure(ErrorKind::refused,
-                 fmt::format("the source {} holds no file: is it mounted, and is it the right folder?", source));
 }
 
 Result<ObjectId> ReleaseDir::Parts::over_base(const BuildRequest& request, const std::vector<std::string>& paths,
@@ -167,15 +170,18 @@ Result<BuildResult> ReleaseDir::Parts::build(const BuildRequest& request, const 
   // For a few files the cache would cost more than it saves.
   const bool use_cache = is_whole || names_a_folder(source, paths);
   const StatCache known = use_cache ? read_cache(request) : StatCache{};
-  SourceScan scan({.source = request.source,
-                   .source_fd = source.fd.get(),
+  SourceNames names(
+      {.source = request.source, .exclude = exclude, .objects = objects, .opened = outside.opened_to_read});
+  SourceScan scan({.source_fd = source.fd.get(),
                    .exclude = exclude,
                    .known = known,
                    .objects = objects,
                    .folders = folders,
                    .trusted_before_s = outside.wall_seconds() - kTrustedAge_s,
-                   .opened = outside.opened_to_read});
-  const auto root = is_whole ? whole(request, scan) : over_base(request, paths, exclude, scan);
+                   .threads = outside.threads},
+                  names);
+  const auto root = is_whole ? scan.whole(request.base) : over_base(request, paths, exclude, scan);
+  if (is_whole && root && scan.found().totals.files == 0) return no_files(request.source, names.some_excluded());
   if (use_cache) {
     // What was read before a failure need not be read again either.
     StatCache now_known = root && is_whole ? StatCache{} : known;

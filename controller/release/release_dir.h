@@ -14,7 +14,8 @@ namespace serin::release {
 /// What a test puts in the place of the outside world; ReleaseDir::open fills in what is empty.
 struct BuildOutside {
   std::function<std::int64_t()> wall_seconds;                   ///< tells which files are too young for the cache
-  std::function<void(const std::string& path)> opened_to_read;  ///< after a file's stat and before its bytes
+  std::function<void(const std::string& path)> opened_to_read;  ///< after a file's stat, before its bytes; any thread
+  unsigned threads = 0;                                         ///< that scan, at most; 0: as TaskCrew chooses
 };
 
 /// Builds releases from a staging folder into the object store. Remembers (path, size, mtime, ctime, inode) of each
@@ -23,7 +24,8 @@ struct BuildOutside {
 /// is read is read again, three times, then refused by name. Refused by name too: setuid, setgid, devices, sockets,
 /// pipes, links out of the tree, an unreadable file or folder, an empty source, a source whose release would delete
 /// more than the limit. With paths: only they are looked at, over `base`; a path that is gone in staging is removed;
-/// `not_found` when it is in neither; `refused` without a base. One thread at a time; slow: run it in a worker.
+/// `not_found` when it is in neither; `refused` without a base. Called from one thread at a time; slow: run it in a
+/// worker. It looks and hashes in several threads where that is worth it.
 class ReleaseDir {
  public:
   /// The one writer of STATE_DIR/objects: the caller holds the lock of the state folder.

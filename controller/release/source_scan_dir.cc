@@ -7,92 +7,87 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cassert>
+#include <atomic>
 #include <cerrno>
+#include <expected>
+#include <ranges>
+#include <utility>
 
 #include "protocol/limits.h"
-#include "protocol/posix/files.h"
 #include "protocol/text.h"
 
 namespace serin::release {
 
 namespace {
 
-constexpr int kTries = 3;
+/// Weights of tasks: what hashing costs, and what opening and putting an object or looking into a folder does.
+constexpr std::size_t kBytesForWeight = 10'000;
+constexpr std::size_t kWeightOfObject = 5;
+constexpr std::size_t kWeightOfFolder = 2;
 constexpr int kOpenFolder = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-/// Not waiting for a pipe that took the file's place, nor making a terminal ours.
-constexpr int kOpenFile = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
 
-FileStat stat_of(const struct stat& found) {
-  return {.bytes = static_cast<std::uint64_t>(found.st_size),
-          .inode = found.st_ino,
-          .mtime_s = found.st_mtim.tv_sec,
-          .ctime_s = found.st_ctim.tv_sec,
-          .mtime_ns = static_cast<std::uint32_t>(found.st_mtim.tv_nsec),
-          .ctime_ns = static_cast<std::uint32_t>(found.st_ctim.tv_nsec)};
-}
+/// Owns the stream of an open folder.
+struct CloseStream {
+  void operator()(DIR* stream) const { ::closedir(stream); }
+};
+using Stream = std::unique_ptr<DIR, CloseStream>;
 
-/// What it is when it cannot be part of a release; nullptr when it can.
-const char* forbidden_kind(mode_t mode) {
-  if (S_ISREG(mode)) return (mode & (S_ISUID | S_ISGID)) != 0 ? "a setuid or setgid file" : nullptr;
-  if (S_ISDIR(mode) || S_ISLNK(mode)) return nullptr;
-  if (S_ISSOCK(mode)) return "a socket";
-  if (S_ISFIFO(mode)) return "a pipe";
-  return "a device";
-}
-
-std::string forbidden_text(const char* kind) {
-  return fmt::format("is {}, which no release can hold: change, remove or exclude it", kind);
+/// Ascending, without those to skip; at most one more than allowed. Or the errno.
+template <class Skip>
+std::expected<std::vector<std::string>, int> names_in(DIR* stream, const Skip& skip) {
+  std::vector<std::string> all;
+  ::rewinddir(stream);
+  while (all.size() <= limits::kFolderEntriesMax) {
+    errno = 0;
+    const dirent* found = ::readdir(stream);
+    if (found == nullptr && errno != 0) return std::unexpected(errno);
+    if (found == nullptr) break;
+    const std::string_view name = static_cast<const char*>(found->d_name);
+    if (name != "." && name != ".." && !skip(name)) all.emplace_back(name);
+  }
+  std::sort(all.begin(), all.end());
+  return all;
 }
 
 }  // namespace
 
-/// What a file held, and its stat then.
-struct SourceScan::Content {
-  struct stat stat{};
-  ObjectId id;
+/// What a name turned out to be; nothing while it is being looked at, and when it is gone or excluded.
+struct SourceScan::Entry {
+  std::optional<TreeEntry> tree;
+  std::optional<FileStat> known;  ///< of a file that can be known by its stat next time
+  bool was_read = false;
 };
 
-/// An open folder and its names. Owns the descriptor.
-class SourceScan::Folder {
- public:
-  explicit Folder(DIR* stream) : stream_(stream) {}
-  Folder(Folder&& other) noexcept : stream_(std::exchange(other.stream_, nullptr)) {}
-  Folder& operator=(Folder&&) = delete;
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() {
-    if (stream_ != nullptr) ::closedir(stream_);
-  }
-  [[nodiscard]] int fd() const { return ::dirfd(stream_); }
-
-  /// Ascending, without those to skip; at most one more than allowed. Or the errno.
-  template <class Skip>
-  std::expected<std::vector<std::string>, int> names(const Skip& skip) {
-    std::vector<std::string> all;
-    ::rewinddir(stream_);
-    while (all.size() <= limits::kFolderEntriesMax) {
-      errno = 0;
-      const dirent* found = ::readdir(stream_);
-      if (found == nullptr && errno != 0) return std::unexpected(errno);
-      if (found == nullptr) break;
-      const std::string_view name = static_cast<const char*>(found->d_name);
-      if (name != "." && name != ".." && !skip(name)) all.emplace_back(name);
-    }
-    std::sort(all.begin(), all.end());
-    return all;
+/// A folder, or one name in it, while that and what is beneath is looked at. The tasks of its names share it; the last
+/// one ends it.
+struct SourceScan::Walk {
+  [[nodiscard]] int fd() const { return stream ? ::dirfd(stream.get()) : above.get(); }
+  [[nodiscard]] std::string path_of(std::size_t at) const {
+    return fmt::format("{}{}{}", path, path.empty() ? "" : "/", names[at]);
   }
 
- private:
-  DIR* stream_;
+  Stream stream;          ///< of a folder that is listed
+  posix::UniqueFd above;  ///< else of the one with the name
+  std::string path;       ///< of the folder, from the source
+  std::size_t depth = 0;
+  ObjectId base;
+  Tree before;  ///< the base's
+  WalkOf parent;
+  std::size_t index = 0;  ///< in the parent's names
+  struct stat seen{};
+  std::vector<std::string> names;
+  std::vector<Entry> entries;         ///< of the names
+  std::atomic<std::size_t> open = 1;  ///< tasks that have not left
+  ObjectId id;                        ///< of a listed folder, when it has ended
 };
 
 Result<ObjectId> SourceScan::whole(const ObjectId& base) {
-  const int fd = ::openat(settings_.source_fd, ".", kOpenFolder);
-  DIR* stream = fd < 0 ? nullptr : ::fdopendir(fd);
-  if (stream == nullptr) return failed({}, "open", errno);
-  return folder(Folder(stream), {}, 0, base);
+  const std::string path;
+  const auto top = open({settings_.source_fd, path, ".", 0}, base);
+  if (!top) return std::unexpected(top.error());
+  if (!*top) return names_.failed(path, "open", ENOENT);
+  if (auto done = run(*top); !done) return std::unexpected(done.error());
+  return (*top)->id;
 }
 
 Result<std::optional<TreeEntry>> SourceScan::at(const std::string& path, const std::optional<TreeEntry>& base) {
@@ -100,232 +95,227 @@ Result<std::optional<TreeEntry>> SourceScan::at(const std::string& path, const s
   if (above_bytes > 0 && settings_.exclude.match_with_folders(path.substr(0, above_bytes), true) != nullptr) {
     return std::nullopt;
   }
-  posix::UniqueFd above;
-  std::size_t depth = 1;
+  const auto top = std::make_shared<Walk>();
+  top->above = posix::UniqueFd(::fcntl(settings_.source_fd, F_DUPFD_CLOEXEC, 0));
+  if (!top->above) return names_.failed({}, "open", errno);
   std::size_t begin = 0;
-  for (std::size_t end = path.find('/'); end != std::string::npos; end = path.find('/', begin), ++depth) {
+  for (std::size_t end = path.find('/'); end != std::string::npos; end = path.find('/', begin), ++top->depth) {
     const std::string name = path.substr(begin, end - begin);
-    const int from = above ? above.get() : settings_.source_fd;
-    posix::UniqueFd next(::openat(from, name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    posix::UniqueFd next(::openat(top->above.get(), name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!next && errno == ENOENT) return std::nullopt;
     if (!next && (errno == ENOTDIR || errno == ELOOP)) {
       const std::string folder = path.substr(0, end);
-      return refused(folder, fmt::format("is no folder, so {} is not in the source: deploy {} itself", printable(path),
-                                         printable(folder)));
+      return names_.refused(folder, fmt::format("is no folder, so {} is not in the source: deploy {} itself",
+                                                printable(path), printable(folder)));
     }
-    if (!next) return failed(path, "open a folder above", errno);
-    above = std::move(next);
+    if (!next) return names_.failed(path, "open a folder above", errno);
+    top->above = std::move(next);
     begin = end + 1;
   }
-  const auto* files = settings_.known.find(std::string_view(path).substr(0, above_bytes));
-  const std::string name = path.substr(begin);
-  return entry({.folder_fd = above ? above.get() : settings_.source_fd,
-                .path = path,
-                .name = name,
-                .depth = depth,
-                .base = base ? &*base : nullptr,
-                .known = files == nullptr ? nullptr : find_file(*files, name),
-                .now_known = nullptr});
+  top->path = path.substr(0, above_bytes);
+  top->names = {path.substr(begin)};
+  if (base) top->before.entries = {*base};
+  if (auto done = run(top); !done) return std::unexpected(done.error());
+  return top->entries.front().tree;
 }
 
-Result<ObjectId> SourceScan::folder(Folder folder, const std::string& path, std::size_t depth, const ObjectId& base) {
-  Tree before;
+Result<void> SourceScan::run(const WalkOf& top) {
+  crew_.add([this, top] { leave(top, look_into(top)); });
+  crew_.run();
+  const std::lock_guard lock(mutex_);
+  return result_;
+}
+
+/// Nothing when it is gone.
+Result<SourceScan::WalkOf> SourceScan::open(const SourceName& at, const ObjectId& base) const {
+  posix::UniqueFd fd(::openat(at.folder_fd, at.name.c_str(), kOpenFolder));
+  if (!fd && errno == ENOENT) return nullptr;
+  if (!fd && (errno == ENOTDIR || errno == ELOOP)) return names_.changing(at.path);
+  if (!fd) return names_.failed(at.path, "open", errno);
+  auto walk = std::make_shared<Walk>();
+  walk->stream = Stream(::fdopendir(fd.get()));
+  if (!walk->stream) return names_.failed(at.path, "open", errno);
+  fd.release();
+  walk->path = at.path;
+  walk->depth = at.depth;
+  walk->base = base;
   if (!base.is_nothing()) {
     auto loaded = settings_.folders.load(base);
     if (!loaded) return std::unexpected(loaded.error());
-    before = std::move(*loaded);
+    walk->before = std::move(*loaded);
   }
-  const auto tree = entries(folder, path, depth, before);
-  if (!tree) return std::unexpected(tree.error());
-  if (!base.is_nothing() && *tree == before) return base;
-  auto stored = settings_.folders.store(*tree);
-  if (!stored) return failure(stored.error(), "store the folder " + shown(path));
-  return stored;
+  return walk;
 }
 
-Result<Tree> SourceScan::entries(Folder& folder, const std::string& path, std::size_t depth, const Tree& base) {
-  const int fd = folder.fd();
-  assert(fd >= 0);
-  struct stat before{};
-  struct stat after{};
-  if (::fstat(fd, &before) != 0) return failed(path, "look at", errno);
-  const auto names = names_of(folder, path);
-  if (!names) return std::unexpected(names.error());
-  const StatCache::Files* known = settings_.known.find(path);
-  StatCache::Files now_known;
-  Tree tree;
-  Result<void> done;
-  for (const std::string& name : *names) {
-    const std::string at = fmt::format("{}{}{}", path, path.empty() ? "" : "/", name);
-    auto is = entry({.folder_fd = fd,
-                     .path = at,
-                     .name = name,
-                     .depth = depth + 1,
-                     .base = find_entry(base, name),
-                     .known = known == nullptr ? nullptr : find_file(*known, name),
-                     .now_known = &now_known});
-    if (!is) {
-      done = std::unexpected(is.error());
-      break;
-    }
-    if (*is) tree.entries.push_back(std::move(**is));
+Result<void> SourceScan::look_into(const WalkOf& walk) {
+  if (walk->stream) {
+    if (::fstat(walk->fd(), &walk->seen) != 0) return names_.failed(walk->path, "look at", errno);
+    auto names = names_of(*walk);
+    if (!names) return std::unexpected(names.error());
+    walk->names = std::move(*names);
   }
-  if (!now_known.empty()) found_.cache.set(path, std::move(now_known));
-  if (!done) return std::unexpected(done.error());
-  if (::fstat(fd, &after) != 0) return failed(path, "look at", errno);
-  if (stat_of(before) == stat_of(after) && after.st_mtim.tv_sec < settings_.trusted_before_s) return tree;
-  const auto names_now = names_of(folder, path);
-  if (!names_now) return std::unexpected(names_now.error());
-  if (*names_now != *names) return changing(path);
+  walk->entries.resize(walk->names.size());
+  const StatCache::Files* known = settings_.known.find(walk->path);
+  struct Later {
+    std::size_t index;
+    Next next;
+  };
+  std::vector<Later> later;
+  for (std::size_t i = 0; i < walk->names.size(); ++i) {
+    const auto next = look_at(*walk, i, known);
+    if (!next) return std::unexpected(next.error());
+    if (next->what != Next::nothing) later.push_back({i, *next});
+  }
+  walk->open += later.size();
+  for (const auto& [index, next] : std::views::reverse(later)) {
+    if (next.what == Next::enter) {
+      crew_.add([this, walk, index] { enter(walk, index); }, kWeightOfFolder);
+    } else {
+      crew_.add([this, walk, index] { leave(walk, read(*walk, index)); },
+                kWeightOfObject + next.bytes / kBytesForWeight);
+    }
+  }
+  return {};
+}
+
+Result<SourceScan::Next> SourceScan::look_at(Walk& walk, std::size_t index, const StatCache::Files* known) {
+  const std::string& name = walk.names[index];
+  const std::string path = walk.path_of(index);
+  const SourceName at{walk.fd(), path, name, walk.depth + 1};
+  const auto seen = names_.look(at);
+  if (!seen) return std::unexpected(seen.error());
+  if (!*seen) return Next{};
+  if (S_ISDIR((*seen)->st_mode)) return Next{.what = Next::enter};
+  if (S_ISLNK((*seen)->st_mode)) {
+    auto link = names_.link(at);
+    if (!link) return std::unexpected(link.error());
+    walk.entries[index].tree = std::move(*link);
+    return Next{};
+  }
+  const Next to_read{.what = Next::read, .bytes = static_cast<std::size_t>((*seen)->st_size)};
+  const StatCache::File* file = known == nullptr ? nullptr : find_file(*known, name);
+  if (file == nullptr || file->stat != stat_of(**seen)) return to_read;
+  const TreeEntry* base = find_entry(walk.before, name);
+  const bool is_stored = (base != nullptr && base->id == file->id) || settings_.objects.has(file->id);
+  if (!is_stored) return to_read;
+  set_file(walk, index, {.stat = **seen, .id = file->id});
+  return Next{};
+}
+
+Result<void> SourceScan::read(Walk& walk, std::size_t index) {
+  if (is_failed_) return {};
+  const std::string path = walk.path_of(index);
+  const auto content = names_.read_file({walk.fd(), path, walk.names[index], walk.depth + 1});
+  if (!content) return std::unexpected(content.error());
+  if (!*content) return {};
+  set_file(walk, index, **content);
+  walk.entries[index].was_read = true;
+  return {};
+}
+
+void SourceScan::set_file(Walk& walk, std::size_t index, const SourceNames::Content& content) const {
+  const std::string& name = walk.names[index];
+  const FileStat stat = stat_of(content.stat);
+  TreeEntry entry{.name = name,
+                  .kind = (content.stat.st_mode & S_IXUSR) != 0 ? EntryKind::executable : EntryKind::file,
+                  .mtime_s = stat.mtime_s,
+                  .size = stat.bytes,
+                  .id = content.id};
+  keep_mtime(entry, find_entry(walk.before, name));
+  walk.entries[index].tree = std::move(entry);
+  if (std::max(stat.mtime_s, stat.ctime_s) < settings_.trusted_before_s) walk.entries[index].known = stat;
+}
+
+/// The task of a folder: it ends with all that is beneath.
+void SourceScan::enter(const WalkOf& walk, std::size_t index) {
+  if (is_failed_) return leave(walk, {});
+  const TreeEntry* base = find_entry(walk->before, walk->names[index]);
+  const bool was_folder = base != nullptr && base->kind == EntryKind::folder;
+  const std::string path = walk->path_of(index);
+  const auto child = open({walk->fd(), path, walk->names[index], walk->depth + 1}, was_folder ? base->id : ObjectId{});
+  if (!child) return leave(walk, std::unexpected(child.error()));
+  if (!*child) return leave(walk, {});
+  (*child)->parent = walk;
+  (*child)->index = index;
+  leave(*child, look_into(*child));
+}
+
+void SourceScan::leave(WalkOf walk, const Result<void>& result) {
+  if (!result) fail(result.error());
+  while (walk != nullptr && --walk->open == 0) {
+    if (const auto ended = end(*walk); !ended) fail(ended.error());
+    walk = walk->parent;
+  }
+}
+
+Result<void> SourceScan::end(Walk& walk) {
+  gather(walk);
+  if (is_failed_ || !walk.stream) return {};
+  const auto tree = tree_of(walk);
+  if (!tree) return std::unexpected(tree.error());
+  if (!walk.base.is_nothing() && *tree == walk.before) {
+    walk.id = walk.base;
+  } else {
+    const auto stored = settings_.folders.store(*tree);
+    if (!stored) return failure(stored.error(), "store the folder " + names_.shown(walk.path));
+    walk.id = *stored;
+  }
+  if (walk.parent) {
+    const std::string& name = walk.parent->names[walk.index];
+    walk.parent->entries[walk.index].tree = TreeEntry{.name = name, .kind = EntryKind::folder, .id = walk.id};
+  }
+  return {};
+}
+
+/// What was found is remembered also when something else fails.
+void SourceScan::gather(Walk& walk) {
+  StatCache::Files files;
+  const std::lock_guard lock(mutex_);
+  for (const Entry& entry : walk.entries) {
+    if (!entry.tree || entry.tree->kind == EntryKind::folder) continue;
+    ++found_.totals.files;
+    found_.totals.bytes += entry.tree->size;
+    if (entry.was_read) ++found_.files_read;
+    if (entry.known) files.push_back({entry.tree->name, *entry.known, entry.tree->id});
+  }
+  if (walk.stream && !files.empty()) found_.cache.set(walk.path, std::move(files));
+}
+
+/// As it is, provided that the names are those that were looked at.
+Result<Tree> SourceScan::tree_of(Walk& walk) const {
+  struct stat after{};
+  if (::fstat(walk.fd(), &after) != 0) return names_.failed(walk.path, "look at", errno);
+  if (stat_of(walk.seen) != stat_of(after) || after.st_mtim.tv_sec >= settings_.trusted_before_s) {
+    const auto names = names_of(walk);
+    if (!names) return std::unexpected(names.error());
+    if (*names != walk.names) return names_.changing(walk.path);
+  }
+  Tree tree;
+  tree.entries.reserve(walk.entries.size());
+  for (Entry& entry : walk.entries) {
+    if (entry.tree) tree.entries.push_back(std::move(*entry.tree));
+  }
   return tree;
 }
 
-Result<std::vector<std::string>> SourceScan::names_of(Folder& folder, const std::string& path) {
-  const std::string inside = path.empty() ? "" : path + "/";
+Result<std::vector<std::string>> SourceScan::names_of(Walk& walk) const {
+  const std::string inside = walk.path.empty() ? "" : walk.path + "/";
   std::string at;
-  auto names = folder.names([&](std::string_view name) {
+  auto names = names_in(walk.stream.get(), [&](std::string_view name) {
     at.assign(inside).append(name);
-    const bool out = settings_.exclude.match(at, true) != nullptr && settings_.exclude.match(at, false) != nullptr;
-    found_.some_excluded = found_.some_excluded || out;
-    return out;
+    return names_.is_excluded(at, true) && names_.is_excluded(at, false);
   });
-  if (!names) return failed(path, "list", names.error());
+  if (!names) return names_.failed(walk.path, "list", names.error());
   if (names->size() > limits::kFolderEntriesMax) {
-    return refused(path, fmt::format("holds more than {} names: split it or exclude some", limits::kFolderEntriesMax));
+    return names_.refused(walk.path,
+                          fmt::format("holds more than {} names: split it or exclude some", limits::kFolderEntriesMax));
   }
   return std::move(*names);
 }
 
-Result<std::optional<TreeEntry>> SourceScan::entry(const Place& place) {
-  struct stat found{};
-  if (::fstatat(place.folder_fd, place.name.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0) {
-    if (errno == ENOENT) return std::nullopt;
-    return failed(place.path, "enter its folder", errno);
-  }
-  if (settings_.exclude.match(place.path, S_ISDIR(found.st_mode)) != nullptr) {
-    found_.some_excluded = true;
-    return std::nullopt;
-  }
-  if (++entries_ > limits::kTreeEntriesMax) {
-    return refused({}, fmt::format("holds more than {} entries: exclude some", limits::kTreeEntriesMax));
-  }
-  if (place.path.size() > limits::kPathBytesMax || place.depth > limits::kTreeDepthMax) {
-    return refused(place.path, fmt::format("is nested deeper than {} folders or its path is longer than {} bytes: move "
-                                           "or exclude it",
-                                           limits::kTreeDepthMax, limits::kPathBytesMax));
-  }
-  if (S_ISDIR(found.st_mode)) return subfolder(place);
-  if (S_ISLNK(found.st_mode)) return link(place);
-  if (const char* kind = forbidden_kind(found.st_mode)) return refused(place.path, forbidden_text(kind));
-  return file(place, found);
-}
-
-Result<std::optional<TreeEntry>> SourceScan::subfolder(const Place& place) {
-  const int fd = ::openat(place.folder_fd, place.name.c_str(), kOpenFolder);
-  if (fd < 0 && errno == ENOENT) return std::nullopt;
-  if (fd < 0 && (errno == ENOTDIR || errno == ELOOP)) return changing(place.path);
-  DIR* stream = fd < 0 ? nullptr : ::fdopendir(fd);
-  if (stream == nullptr) return failed(place.path, "open", errno);
-  const bool was_folder = place.base != nullptr && place.base->kind == EntryKind::folder;
-  const auto id = folder(Folder(stream), place.path, place.depth, was_folder ? place.base->id : ObjectId{});
-  if (!id) return std::unexpected(id.error());
-  return TreeEntry{.name = place.name, .kind = EntryKind::folder, .id = *id};
-}
-
-Result<std::optional<TreeEntry>> SourceScan::link(const Place& place) {
-  std::array<char, limits::kSymlinkBytesMax + 1> target{};
-  const ssize_t bytes = ::readlinkat(place.folder_fd, place.name.c_str(), target.data(), target.size());
-  if (bytes < 0 && errno == ENOENT) return std::nullopt;
-  if (bytes < 0) return failed(place.path, "read the link", errno);
-  TreeEntry entry{.name = place.name,
-                  .kind = EntryKind::symlink,
-                  .target = std::string(target.data(), static_cast<std::size_t>(bytes))};
-  if (auto good = check_symlink(place.path, entry.target); !good) {
-    return failure(ErrorKind::refused, good.error().text + "; change or exclude it");
-  }
-  ++found_.totals.files;
-  return entry;
-}
-
-Result<std::optional<TreeEntry>> SourceScan::file(const Place& place, const struct stat& seen) {
-  std::optional<Content> content;
-  if (place.known != nullptr && place.known->stat == stat_of(seen)) {
-    const ObjectId& id = place.known->id;
-    const bool is_stored = (place.base != nullptr && place.base->id == id) || settings_.objects.has(id);
-    if (is_stored) content = Content{.stat = seen, .id = id};
-  }
-  if (!content) {
-    auto read = read_file(place);
-    if (!read) return std::unexpected(read.error());
-    if (!*read) return std::nullopt;
-    content = **read;
-  }
-  const FileStat stat = stat_of(content->stat);
-  TreeEntry entry{.name = place.name,
-                  .kind = (content->stat.st_mode & S_IXUSR) != 0 ? EntryKind::executable : EntryKind::file,
-                  .mtime_s = stat.mtime_s,
-                  .size = stat.bytes,
-                  .id = content->id};
-  keep_mtime(entry, place.base);
-  ++found_.totals.files;
-  found_.totals.bytes += entry.size;
-  const bool is_old = std::max(stat.mtime_s, stat.ctime_s) < settings_.trusted_before_s;
-  if (is_old && place.now_known != nullptr) place.now_known->push_back({place.name, stat, content->id});
-  return entry;
-}
-
-/// Nothing when the name is gone. What is read is what was seen before and after: else it is read again.
-Result<std::optional<SourceScan::Content>> SourceScan::read_file(const Place& place) {
-  for (int i = 0; i < kTries; ++i) {
-    const posix::UniqueFd fd(::openat(place.folder_fd, place.name.c_str(), kOpenFile));
-    if (!fd && errno == ENOENT) return std::nullopt;
-    if (!fd && (errno == ELOOP || errno == ENXIO)) continue;
-    if (!fd) return failed(place.path, "read", errno);
-    struct stat before{};
-    struct stat after{};
-    if (::fstat(fd.get(), &before) != 0) return failed(place.path, "look at", errno);
-    if (!S_ISREG(before.st_mode)) continue;
-    if (const char* kind = forbidden_kind(before.st_mode)) return refused(place.path, forbidden_text(kind));
-    if (before.st_size > static_cast<off_t>(limits::kObjectBytesMax)) {
-      return refused(place.path, fmt::format("has {}, more than the {} that a file may have: split or exclude it",
-                                             bytes_text(static_cast<std::uint64_t>(before.st_size)),
-                                             bytes_text(limits::kObjectBytesMax)));
-    }
-    if (settings_.opened) settings_.opened(place.path);
-    const auto stored = settings_.objects.put_file(fd.get(), limits::kObjectBytesMax);
-    if (!stored && stored.error().kind != ErrorKind::busy) return failure(stored.error(), shown(place.path));
-    if (!stored) continue;
-    if (::fstat(fd.get(), &after) != 0) return failed(place.path, "look at", errno);
-    if (stat_of(before) != stat_of(after)) continue;
-    ++found_.files_read;
-    return Content{.stat = after, .id = stored->id};
-  }
-  return refused(place.path, "changes while it is read: deploy again when it is written, or exclude it");
-}
-
-std::string SourceScan::shown(const std::string& path) const {
-  if (path.empty()) return printable(settings_.source);
-  return printable(settings_.source + (settings_.source.ends_with('/') ? "" : "/") + path);
-}
-
-std::unexpected<Error> SourceScan::changing(const std::string& path) const {
-  return failure(ErrorKind::busy, fmt::format("{} changes while it is read: names come and go. Deploy again when what "
-                                              "writes there has ended, or exclude it",
-                                              shown(path)));
-}
-
-std::unexpected<Error> SourceScan::failed(const std::string& path, const std::string& doing, int error) const {
-  if (error != EACCES && error != EPERM) {
-    return std::unexpected(posix::errno_error(fmt::format("{} {}", doing, shown(path)), error));
-  }
-  return refused(path,
-                 fmt::format("cannot be read by the controller's user (id {}; {}): give it the right to with chmod "
-                             "or setfacl, or exclude it",
-                             ::geteuid(), doing));
-}
-
-std::unexpected<Error> SourceScan::refused(const std::string& path, const std::string& why) const {
-  return failure(ErrorKind::refused, fmt::format("{} {}", shown(path), why));
+void SourceScan::fail(const Error& error) {
+  const std::lock_guard lock(mutex_);
+  if (!is_failed_.exchange(true)) result_ = std::unexpected(error);
 }
 
 }  // namespace serin::release

@@ -1,37 +1,37 @@
 #pragma once
 
-#include <sys/stat.h>
-
-#include <functional>
+#include <atomic>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
-#include "controller/release/exclude_patterns.h"
 #include "controller/release/release_builder.h"
+#include "controller/release/source_names_dir.h"
 #include "controller/release/stat_cache.h"
-#include "protocol/posix/object_store.h"
+#include "controller/release/task_crew_loop.h"
 
 namespace serin::release {
 
-/// Reads a staging folder, or some paths of it, into the store. Nothing is followed out of it: each name is opened
-/// relative to its folder, and links are read, never followed. A file that the cache knows by its stat is not opened,
-/// provided that the base has it or the store does. A file whose times are not older than `trusted_before_s` is put
-/// into the store but not into the cache: it may still change within the same tick of the clock. The texts of its
-/// errors name the path and the remedy; `busy` means that names of a folder came or went meanwhile: scan again.
-/// One scan per object, one thread. The references must outlive it.
+/// Reads a staging folder, or some paths of it, into the store, in several threads where there is enough to do. Nothing
+/// is followed out of it (SourceNames). A file that the cache knows by its stat is not opened, provided that the base
+/// has it or the store does. A file whose times are not older than `trusted_before_s` is put into the store but not
+/// into the cache: it may still change within the same tick of the clock. The texts of its errors name the path and the
+/// remedy, of several one; `busy` means that names of a folder came or went meanwhile: scan again.
+/// One scan per object, called from one thread. The references must outlive it.
 class SourceScan {
  public:
   struct Settings {
-    std::string source;  ///< for the texts
     int source_fd = -1;  ///< the open staging folder
     const ExcludePatterns& exclude;
     const StatCache& known;
-    posix::ObjectWriter& objects;
-    const FolderStore& folders;
+    const posix::ObjectReader& objects;
+    const FolderStore& folders;  ///< called from several threads at once
     std::int64_t trusted_before_s = 0;
-    std::function<void(const std::string& path)> opened;  ///< called when a file was opened and will now be read
+    unsigned threads = 0;  ///< at most; 0: as TaskCrew chooses
   };
-  explicit SourceScan(Settings settings) : settings_(std::move(settings)) {}
+  SourceScan(const Settings& settings, SourceNames& names)
+      : settings_(settings), names_(names), crew_(settings.threads) {}
 
   /// The root of all that is there. `base`: what is kept of it where nothing differs; may be nothing.
   Result<ObjectId> whole(const ObjectId& base);
@@ -42,40 +42,41 @@ class SourceScan {
   struct Found {
     Totals totals;
     std::uint64_t files_read = 0;
-    bool some_excluded = false;
     StatCache cache;  ///< the files that can be known by their stat next time
   };
   [[nodiscard]] const Found& found() const { return found_; }
 
  private:
-  class Folder;
-  struct Content;
-  /// One name in its folder.
-  struct Place {
-    int folder_fd;
-    const std::string& path;  ///< from the source
-    const std::string& name;
-    std::size_t depth;
-    const TreeEntry* base;
-    const StatCache::File* known;
-    StatCache::Files* now_known;  ///< where to remember the file, or nullptr
+  struct Entry;
+  struct Walk;
+  using WalkOf = std::shared_ptr<Walk>;
+  /// What is left to do with a name.
+  struct Next {
+    enum What : std::uint8_t { nothing, read, enter } what = nothing;
+    std::size_t bytes = 0;  ///< to read
   };
-  Result<ObjectId> folder(Folder folder, const std::string& path, std::size_t depth, const ObjectId& base);
-  Result<Tree> entries(Folder& folder, const std::string& path, std::size_t depth, const Tree& base);
-  Result<std::vector<std::string>> names_of(Folder& folder, const std::string& path);
-  Result<std::optional<TreeEntry>> entry(const Place& place);
-  Result<std::optional<TreeEntry>> subfolder(const Place& place);
-  Result<std::optional<TreeEntry>> link(const Place& place);
-  Result<std::optional<TreeEntry>> file(const Place& place, const struct stat& seen);
-  Result<std::optional<Content>> read_file(const Place& place);
-  [[nodiscard]] std::string shown(const std::string& path) const;
-  [[nodiscard]] std::unexpected<Error> changing(const std::string& path) const;
-  [[nodiscard]] std::unexpected<Error> failed(const std::string& path, const std::string& doing, int error) const;
-  [[nodiscard]] std::unexpected<Error> refused(const std::string& path, const std::string& why) const;
+
+  Result<void> run(const WalkOf& top);
+  Result<WalkOf> open(const SourceName& at, const ObjectId& base) const;
+  Result<void> look_into(const WalkOf& walk);
+  Result<Next> look_at(Walk& walk, std::size_t index, const StatCache::Files* known);
+  Result<void> read(Walk& walk, std::size_t index);
+  void enter(const WalkOf& walk, std::size_t index);
+  void leave(WalkOf walk, const Result<void>& result);
+  Result<void> end(Walk& walk);
+  void gather(Walk& walk);
+  Result<Tree> tree_of(Walk& walk) const;
+  Result<std::vector<std::string>> names_of(Walk& walk) const;
+  void set_file(Walk& walk, std::size_t index, const SourceNames::Content& content) const;
+  void fail(const Error& error);
 
   Settings settings_;
+  SourceNames& names_;
+  TaskCrew crew_;
+  std::atomic<bool> is_failed_ = false;
+  std::mutex mutex_;  ///< of what follows
   Found found_;
-  std::uint64_t entries_ = 0;
+  Result<void> result_;  ///< the first error
 };
 
 }  // namespace serin::release

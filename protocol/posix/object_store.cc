@@ -61,6 +61,42 @@ bool unchanged(const struct stat& before, const struct stat& after) {
          before.st_mtim.tv_nsec == after.st_mtim.tv_nsec;
 }
 
+/// Of this thread, reused: fresh pages are dear.
+std::vector<char>& copy_buffer() {
+  thread_local std::vector<char> buffer(kCopyBytes);
+  return buffer;
+}
+
+Result<ObjectId> hash_of(int fd, const std::filesystem::path& path) {
+  std::vector<char>& buffer = copy_buffer();
+  Sha256 hash;
+  for (;;) {
+    const ssize_t got = ::read(fd, buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return failed("read", path);
+    if (got == 0) return hash.finish();
+    hash.update({buffer.data(), static_cast<std::size_t>(got)});
+  }
+}
+
+/// At most one buffer more than announced: a file that grows for ever ends too.
+Result<ObjectWriter::Stored> copy(int source_fd, std::uint64_t announced, int to_fd, const std::string& to) {
+  std::vector<char>& buffer = copy_buffer();
+  Sha256 hash;
+  std::uint64_t bytes = 0;
+  while (bytes <= announced) {
+    const ssize_t got = ::pread(source_fd, buffer.data(), buffer.size(), static_cast<off_t>(bytes));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return failed("read", "the file to store");
+    if (got == 0) break;
+    const std::string_view piece(buffer.data(), static_cast<std::size_t>(got));
+    hash.update(piece);
+    if (auto written = write_all(to_fd, piece, to); !written) return std::unexpected(written.error());
+    bytes += piece.size();
+  }
+  return ObjectWriter::Stored{hash.finish(), bytes};
+}
+
 }  // namespace
 
 ObjectReader::ObjectReader(std::filesystem::path folder) : folder_(std::move(folder)) {}
@@ -161,18 +197,6 @@ Result<void> ObjectWriter::recover() {
   return sync();
 }
 
-Result<ObjectId> ObjectWriter::hash_of(int fd, const std::filesystem::path& path) {
-  buffer_.resize(kCopyBytes);
-  Sha256 hash;
-  for (;;) {
-    const ssize_t got = ::read(fd, buffer_.data(), buffer_.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return failed("read", path);
-    if (got == 0) return hash.finish();
-    hash.update({buffer_.data(), static_cast<std::size_t>(got)});
-  }
-}
-
 Result<ObjectId> ObjectWriter::put(std::string_view bytes) {
   const ObjectId id = digest_of(bytes);
   if (has(id)) return id;
@@ -185,6 +209,7 @@ Result<ObjectId> ObjectWriter::put(std::string_view bytes) {
 }
 
 Result<void> ObjectWriter::remove(const ObjectId& id) {
+  const std::lock_guard lock(*mutex_);
   std::erase(unsynced_, id);
   ::unlink(mark_of(id).c_str());
   const auto path = path_of(id);
@@ -204,7 +229,7 @@ Result<ObjectWriter::Stored> ObjectWriter::put_file(int source_fd, std::uint64_t
   }
   auto temporary = make_temporary();
   if (!temporary) return std::unexpected(temporary.error());
-  auto stored = copy(source_fd, announced, *temporary);
+  auto stored = copy(source_fd, announced, temporary->fd.get(), temporary->path);
   if (!stored) return stored;
   if (::fstat(source_fd, &after) != 0) return failed("stat", "the file to store");
   if (stored->bytes != announced || !unchanged(before, after)) {
@@ -229,24 +254,6 @@ Result<bool> ObjectWriter::is_whole(const ObjectId& id) {
   return false;
 }
 
-/// At most one buffer more than announced: a file that grows for ever ends too.
-Result<ObjectWriter::Stored> ObjectWriter::copy(int source_fd, std::uint64_t announced, const Temporary& to) {
-  buffer_.resize(kCopyBytes);
-  Sha256 hash;
-  std::uint64_t bytes = 0;
-  while (bytes <= announced) {
-    const ssize_t got = ::pread(source_fd, buffer_.data(), buffer_.size(), static_cast<off_t>(bytes));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return failed("read", "the file to store");
-    if (got == 0) break;
-    const std::string_view piece(buffer_.data(), static_cast<std::size_t>(got));
-    hash.update(piece);
-    if (auto written = write_all(to.fd.get(), piece, to.path); !written) return std::unexpected(written.error());
-    bytes += piece.size();
-  }
-  return Stored{hash.finish(), bytes};
-}
-
 Result<ObjectWriter::Temporary> ObjectWriter::make_temporary() const {
   Temporary temporary;
   temporary.path = (incoming() / "new.XXXXXX").string();
@@ -262,6 +269,7 @@ Result<ObjectWriter::Temporary> ObjectWriter::make_temporary() const {
 /// First the name in incoming/ that says "not yet synced", then the name that readers look for: file systems keep the
 /// order of names, so after a loss of power no unsynced object is without its mark.
 Result<void> ObjectWriter::publish(Temporary& temporary, const ObjectId& id) {
+  const std::lock_guard lock(*mutex_);
   if (::fchmod(temporary.fd.get(), kObjectMode) != 0) return failed("set the mode of", temporary.path);
   const auto mark = mark_of(id);
   const auto path = path_of(id);

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,7 +39,8 @@ class ObjectReader {
   std::filesystem::path folder_;
 };
 
-/// One thread at a time. After sync() everything that was put is durable.
+/// put() and put_file() from several threads at once, the rest from one while nobody puts. After sync() everything that
+/// was put is durable.
 class ObjectWriter : public ObjectReader {
  public:
   /// Makes the folders; removes temporary files of an earlier life and unsynced objects that did not survive it. One
@@ -76,13 +79,11 @@ class ObjectWriter : public ObjectReader {
   [[nodiscard]] std::filesystem::path mark_of(const ObjectId& id) const;
   [[nodiscard]] Result<Temporary> make_temporary() const;
   Result<void> recover();
-  Result<ObjectId> hash_of(int fd, const std::filesystem::path& path);
   Result<bool> is_whole(const ObjectId& id);
-  Result<Stored> copy(int source_fd, std::uint64_t announced, const Temporary& to);
   Result<void> publish(Temporary& temporary, const ObjectId& id);
 
+  std::unique_ptr<std::mutex> mutex_ = std::make_unique<std::mutex>();  ///< of the names of new objects
   std::vector<ObjectId> unsynced_;
-  std::vector<char> buffer_;  ///< reused: fresh pages are dear
 };
 
 }  // namespace serin::posix

@@ -6,6 +6,7 @@
 
 #include <fstream>
 #include <map>
+#include <mutex>
 
 #include "controller/release/release_dir.h"
 #include "protocol/limits.h"
@@ -30,9 +31,11 @@ class BuildFixture : public testing::Test {
     auto opened = ReleaseDir::open(state(), {.wall_seconds = [this] { return wall_seconds_; },
                                              .opened_to_read =
                                                  [this](const std::string& path) {
+                                                   const std::lock_guard lock(read_mutex_);
                                                    read_.push_back(path);
                                                    if (on_read_) on_read_(path);
-                                                 }});
+                                                 },
+                                             .threads = threads_});
     ASSERT_TRUE(opened) << opened.error().text;
     releases_ = std::make_unique<ReleaseDir>(std::move(*opened));
   }
@@ -115,6 +118,8 @@ class BuildFixture : public testing::Test {
                                                                     : std::filesystem::temp_directory_path()};
   std::unique_ptr<ReleaseDir> releases_;
   std::vector<std::string> exclude_;
+  unsigned threads_ = 1;  ///< from the next reopen() on
+  std::mutex read_mutex_;
   std::vector<std::string> read_;  ///< paths opened by the last build
   std::function<void(const std::string& path)> on_read_;
   std::int64_t wall_seconds_ = std::chrono::floor<std::chrono::seconds>(

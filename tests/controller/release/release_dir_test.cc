@@ -186,10 +186,18 @@ TEST_F(ReleaseDirTest, need_not_read_again_after_a_refusal_what_was_read_before_
   write("a", "1");
   write("d/b", "2");
   write("d/c", "3");
-  ASSERT_EQ(::mkfifo((source() / "d" / "z-pipe").c_str(), 0600), 0);
+  std::filesystem::create_directory(source() / "e");
+  ASSERT_EQ(::mkfifo((source() / "e" / "pipe").c_str(), 0600), 0);
   EXPECT_EQ(refusal().kind, ErrorKind::refused);
-  remove("d/z-pipe");
+  remove("e/pipe");
   EXPECT_EQ(build().files_read, 0U);
+}
+
+TEST_F(ReleaseDirTest, refuses_what_a_folder_may_not_hold_before_it_reads_the_files_there) {
+  write("a", "1");
+  ASSERT_EQ(::mkfifo((source() / "z-pipe").c_str(), 0600), 0);
+  EXPECT_EQ(refusal().kind, ErrorKind::refused);
+  EXPECT_EQ(read_, Words{});
 }
 
 TEST_F(ReleaseDirTest, leaves_nothing_unsynced_behind) {

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <atomic>
 #include <fstream>
+#include <thread>
 
 #include "protocol/posix/files.h"
 #include "tests/protocol/posix/temporary_folder.h"
@@ -165,6 +167,35 @@ TEST(ObjectStore, after_a_crash_unsynced_objects_are_kept_only_when_whole) {
   EXPECT_FALSE(store->has(digest_of("no name yet")));
   ASSERT_TRUE(store->put("lost with the power"));
   EXPECT_EQ(store->read(digest_of("lost with the power"), 100), "lost with the power");
+}
+
+TEST(ObjectStore, takes_the_same_bytes_from_several_threads_and_mends_what_is_damaged) {
+  const TemporaryFolder folder;
+  auto store = ObjectWriter::open_folder(folder / "store");
+  ASSERT_TRUE(store);
+  constexpr int kObjects = 100;
+  for (int i = 0; i < kObjects; i += 10) {
+    ASSERT_TRUE(store->put(std::to_string(i)));
+    overwrite(store->path_of(digest_of(std::to_string(i))), "damaged");
+  }
+  std::vector<std::jthread> threads;
+  std::atomic<int> stored = 0;
+  for (int thread = 0; thread < 4; ++thread) {
+    threads.emplace_back([&, thread] {
+      for (int i = 0; i < kObjects; ++i) {
+        const auto file = folder / std::to_string(thread);
+        if (!replace_file(file, std::to_string(i), 0600)) continue;
+        const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+        const auto put = store->put_file(fd.get(), 100);
+        if (put && put->id == digest_of(std::to_string(i))) ++stored;
+      }
+    });
+  }
+  threads.clear();
+  EXPECT_EQ(stored, 4 * kObjects);
+  for (int i = 0; i < kObjects; ++i) EXPECT_EQ(store->read(digest_of(std::to_string(i)), 100), std::to_string(i));
+  ASSERT_TRUE(store->sync());
+  EXPECT_EQ(files_in(folder / "store" / "incoming"), 0U);
 }
 
 }  // namespace
