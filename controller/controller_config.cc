@@ -272,6 +272,16 @@ void read_listen(const Setting& setting, ControllerSettings& to) {
   to.listen = *address;
 }
 
+void read_content_rate(const Setting& setting, ControllerSettings& to) {
+  constexpr std::uint64_t kLeast = 1'000'000;
+  std::uint64_t rate = 0;
+  setting.read_bytes(rate, 0, kLeast * kLeast);
+  if (rate > 0 && rate < kLeast) {
+    return setting.refuse("so few bytes for all hosts would never end", "from 1MB, or \"0B\" for no bound");
+  }
+  to.content_rate = rate;
+}
+
 using Daemon = ControllerSettings;
 
 // The applications come last: they are checked against what stands above them.
@@ -282,6 +292,7 @@ constexpr Key<Daemon> kKeys[] = {
     {"listen", R"("*")", read_listen},
     {"orders_port", "4700", [](const Setting& at, Daemon& to) { at.read_whole(to.orders_port, 1, 65'535); }},
     {"content_port", "4701", [](const Setting& at, Daemon& to) { at.read_whole(to.content_port, 1, 65'535); }},
+    {"content_rate", R"("100MB")", read_content_rate},
     {"pack_cache", R"("4GB")",
      [](const Setting& at, Daemon& to) { at.read_bytes(to.pack_cache_bytes, 64'000'000, 100'000'000'000'000); }},
     {"heartbeat", R"("2s")", [](const Setting& at, Daemon& to) { at.read_duration(to.heartbeat, 100ms, 1min); }},

@@ -82,6 +82,7 @@ struct ControllerSettings {
   std::string listen = "*";                         ///< address for orders and content
   std::uint16_t orders_port = 4700;
   std::uint16_t content_port = 4701;
+  std::uint64_t content_rate = 0;  ///< bytes per second to all hosts together; 0: no bound
   Duration heartbeat = std::chrono::seconds{2};
   Duration lease = std::chrono::seconds{30};
   std::uint64_t pack_cache_bytes = 4'000'000'000;  ///< of packs that are kept; they can be made again

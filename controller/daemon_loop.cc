@@ -302,11 +302,14 @@ Result<void> DaemonLoop::Parts::bind(const posix::CurveKeys& keys) {
   for (const auto& [application, releases] : core.state().releases) {
     for (const auto& [number, release] : releases) packs->know(release.release.root);
   }
-  auto content_socket = posix::ContentSocket::start(
-      bulk_context, {.endpoint = tcp_endpoint(settings.listen, settings.content_port), .keys = keys},
-      [shelf = &*packs, open_object = posix::open_objects(objects)](const GetObject& get) {
-        return get.is_pack() ? shelf->open(get.pack_from, get.pack_to) : open_object(get);
-      });
+  auto content_socket =
+      posix::ContentSocket::start(bulk_context,
+                                  {.endpoint = tcp_endpoint(settings.listen, settings.content_port),
+                                   .keys = keys,
+                                   .bytes_per_s = settings.content_rate},
+                                  [shelf = &*packs, open_object = posix::open_objects(objects)](const GetObject& get) {
+                                    return get.is_pack() ? shelf->open(get.pack_from, get.pack_to) : open_object(get);
+                                  });
   if (!content_socket) return std::unexpected(content_socket.error());
   content.emplace(std::move(*content_socket));
 

@@ -7,7 +7,7 @@ namespace serin {
 bool RequestQueue::push(Request request) {
   const auto found = peers_.find(request.connection);
   const std::uint64_t length = request.get.length;
-  if (bytes_ + length > kBytesMax) return false;
+  if (bytes_ + length > bytes_max_) return false;
   if (found == peers_.end()) {
     if (length > limits::kCreditBytes) return false;
     turns_.push_back(request.connection);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -14,7 +15,7 @@ namespace serin {
 
 /// Requests that wait for their answer, fair between peers: one part for each in turn, so that a peer that asks for
 /// much never holds up one that asks for little. A peer may have limits::kCreditBytes and kRequestsMax requests here;
-/// all peers together kBytesMax. Pure; single-threaded.
+/// all peers together what it is made with. Pure; single-threaded.
 class RequestQueue {
  public:
   static constexpr std::size_t kRequestsMax = 4'096;
@@ -27,6 +28,10 @@ class RequestQueue {
     bool again = false;  ///< it was put back: its connection was full
     friend bool operator==(const Request&, const Request&) = default;
   };
+
+  /// `bytes_max`: of all peers, at most kBytesMax and at least one peer's credit.
+  explicit RequestQueue(std::uint64_t bytes_max = kBytesMax)
+      : bytes_max_(std::clamp<std::uint64_t>(bytes_max, limits::kCreditBytes, kBytesMax)) {}
 
   /// False when the peer's credit or the common bound is used up: the request is to be refused as busy.
   bool push(Request request);
@@ -51,6 +56,7 @@ class RequestQueue {
   };
   std::map<std::string, Peer> peers_;  ///< those with requests
   std::deque<std::string> turns_;      ///< those that are not full, in order
+  std::uint64_t bytes_max_;
   std::uint64_t bytes_ = 0;
 };
 

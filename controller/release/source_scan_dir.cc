@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cassert>
 #include <cerrno>
 #include <expected>
 #include <ranges>
@@ -149,7 +150,9 @@ Result<SourceScan::WalkOf> SourceScan::open(const SourceName& at, const ObjectId
 
 Result<void> SourceScan::look_into(const WalkOf& walk) {
   if (walk->stream) {
-    if (::fstat(walk->fd(), &walk->seen) != 0) return names_.failed(walk->path, "look at", errno);
+    const int fd = walk->fd();
+    assert(fd >= 0);
+    if (::fstat(fd, &walk->seen) != 0) return names_.failed(walk->path, "look at", errno);
     auto names = names_of(*walk);
     if (!names) return std::unexpected(names.error());
     walk->names = std::move(*names);
@@ -284,7 +287,9 @@ void SourceScan::gather(Walk& walk) {
 /// As it is, provided that the names are those that were looked at.
 Result<Tree> SourceScan::tree_of(Walk& walk) const {
   struct stat after{};
-  if (::fstat(walk.fd(), &after) != 0) return names_.failed(walk.path, "look at", errno);
+  const int fd = walk.fd();
+  assert(fd >= 0);
+  if (::fstat(fd, &after) != 0) return names_.failed(walk.path, "look at", errno);
   if (stat_of(walk.seen) != stat_of(after) || after.st_mtim.tv_sec >= settings_.trusted_before_s) {
     const auto names = names_of(walk);
     if (!names) return std::unexpected(names.error());

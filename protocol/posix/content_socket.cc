@@ -8,6 +8,8 @@
 #include "protocol/limits.h"
 #include "protocol/posix/files.h"
 #include "protocol/posix/mailbox.h"
+#include "protocol/posix/system_clock.h"
+#include "protocol/rate_bound.h"
 #include "protocol/request_queue.h"
 
 namespace serin::posix {
@@ -27,6 +29,8 @@ constexpr std::chrono::milliseconds kFullAgainMin = 2ms;
 constexpr std::chrono::milliseconds kFullAgainMax = 64ms;
 constexpr auto kIdle = 1'000ms;
 constexpr std::uint32_t kBusyRetryMs = 5;
+/// Under a bound no more waits than is sent in so long: a puller that hears nothing takes its source for dead.
+constexpr std::uint64_t kWaits_s = 3;
 
 /// Who removes a file to make room has the room when nobody has read it for so long.
 constexpr auto kOpenUnread = 2s;
@@ -85,8 +89,12 @@ OpenContent open_objects(ObjectReader store) {
 }
 
 struct ContentSocket::Parts {
-  Parts(ServerSocket with_socket, OpenContent open)
-      : socket(std::move(with_socket)), objects(std::move(open)), buffer(limits::kChunkBytes) {
+  Parts(ServerSocket with_socket, std::uint64_t bytes_per_s, OpenContent open)
+      : socket(std::move(with_socket)),
+        objects(std::move(open)),
+        buffer(limits::kChunkBytes),
+        queue(bytes_per_s == 0 ? RequestQueue::kBytesMax : bytes_per_s * kWaits_s),
+        rate(bytes_per_s) {
     endpoint = socket.endpoint();
     thread = std::jthread([this](const std::stop_token& token) { run(token); });
   }
@@ -99,12 +107,13 @@ struct ContentSocket::Parts {
 
   void run(const std::stop_token& token) {
     while (!token.stop_requested()) {
-      const auto timeout = !queue.waits() && !queue.empty() ? 0ms : queue.waits() ? full_again : kIdle;
+      const Duration may_send = rate.wait(boot_time());
+      const auto timeout = queue.empty() ? kIdle : queue.waits() ? full_again : may_send;
       wait_readable({socket.fd(), stop.fd()}, timeout);
       objects.close_unread();
       take_requests();
       try_full_ones();
-      for (int i = 0; i < kAnswersPerTurn; ++i) {
+      for (int i = 0; i < kAnswersPerTurn && rate.wait(boot_time()) == 0ms; ++i) {
         auto request = queue.next();
         if (!request) break;
         serve(std::move(*request));
@@ -166,7 +175,11 @@ struct ContentSocket::Parts {
                                                                 .object_bytes = size,
                                                                 .edition = (*object)->edition}),
                                   {buffer.data(), length});
-    if (sent != Sent::yes) bytes -= length;
+    if (sent == Sent::yes) {
+      rate.passed(length, boot_time());
+    } else {
+      bytes -= length;
+    }
     note_sent(std::move(request), sent);
   }
 
@@ -197,6 +210,7 @@ struct ContentSocket::Parts {
   OpenObjects objects;
   std::vector<char> buffer;
   RequestQueue queue;
+  RateBound rate;
   std::chrono::milliseconds full_again = kFullAgainMin;
   std::chrono::steady_clock::time_point next_full_try{};
   std::string endpoint;
@@ -216,7 +230,7 @@ Result<ContentSocket> ContentSocket::start(LinkContext& context, const Options& 
                                              .frame_bytes_max = limits::kContentFrameBytesMax,
                                              .high_water_mark = kAnswersWaitingMax});
   if (!socket) return std::unexpected(socket.error());
-  return ContentSocket(std::make_unique<Parts>(std::move(*socket), std::move(open)));
+  return ContentSocket(std::make_unique<Parts>(std::move(*socket), options.bytes_per_s, std::move(open)));
 }
 
 std::string ContentSocket::endpoint() const {

@@ -22,6 +22,8 @@ class ContentSocket {
   struct Options {
     std::string endpoint;
     CurveKeys keys;
+    std::uint64_t bytes_per_s =
+        0;  ///< of content, to all together; 0: no bound. Who waits long for its turn gets `busy`
   };
   /// Binds and starts the thread.
   static Result<ContentSocket> start(LinkContext& context, const Options& options, OpenContent open);

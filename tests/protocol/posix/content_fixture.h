@@ -94,10 +94,19 @@ class ContentFixture : public ::testing::Test {
     return *id;
   }
   /// A host that the gatekeeper knows.
-  Puller puller(int high_water_mark = 1'000) {
+  Puller puller(int high_water_mark = 1'000) { return puller_of(server_, high_water_mark); }
+  Puller puller_of(const ContentSocket& server, int high_water_mark = 1'000) {
     const auto keys = posix::make_curve_keys();
     gatekeeper_.allow(keys.public_key, "web-01");
-    return {context_, server_.endpoint(), keys, keys_.public_key, high_water_mark};
+    return {context_, server.endpoint(), keys, keys_.public_key, high_water_mark};
+  }
+  /// Another over the same store. `bytes_per_s`: 0: no bound.
+  ContentSocket start(std::uint64_t bytes_per_s = 0) {
+    auto server =
+        ContentSocket::start(context_, {.endpoint = "tcp://127.0.0.1:*", .keys = keys_, .bytes_per_s = bytes_per_s},
+                             open_objects(posix::ObjectReader{folder_.path()}));
+    if (!server) throw std::runtime_error(server.error().text);
+    return std::move(*server);
   }
   static ObjectRefused refused(const ObjectId& object, std::uint64_t offset, RefusalReason reason) {
     return {.object = object, .offset = offset, .reason = reason, .retry_ms = 5};
@@ -115,12 +124,6 @@ class ContentFixture : public ::testing::Test {
     auto store = posix::ObjectWriter::open_folder(folder.path());
     if (!store) throw std::runtime_error(store.error().text);
     return std::move(*store);
-  }
-  ContentSocket start() {
-    auto server = ContentSocket::start(context_, {.endpoint = "tcp://127.0.0.1:*", .keys = keys_},
-                                       open_objects(posix::ObjectReader{folder_.path()}));
-    if (!server) throw std::runtime_error(server.error().text);
-    return std::move(*server);
   }
 };
 

@@ -156,6 +156,42 @@ TEST_F(ContentSocketTest, each_of_thousands_of_requests_that_are_refused_togethe
   EXPECT_EQ(answered.size(), kRequests);
 }
 
+TEST_F(ContentSocketTest, sends_no_more_than_its_rate_allows_to_all_together) {
+  constexpr std::uint64_t kRate = 4'000'000;
+  constexpr std::uint64_t kParts = 4;
+  const ContentSocket server = start(kRate);
+  const ObjectId id = put(sample_bytes(limits::kChunkBytes));
+  std::vector<Puller> hosts;
+  for (int i = 0; i < 2; ++i) hosts.push_back(puller_of(server));
+  const auto begin = std::chrono::steady_clock::now();
+  for (std::uint64_t request = 1; request <= kParts; ++request) {
+    for (Puller& host : hosts) host.ask(request, {.object = id, .offset = 0, .length = limits::kChunkBytes});
+  }
+  std::uint64_t came = 0;
+  for (std::uint64_t i = 0; i < kParts; ++i) {
+    for (Puller& host : hosts) came += host.answer().payload.size();
+  }
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+  EXPECT_EQ(came, 2 * kParts * limits::kChunkBytes);
+  // One part may be under way before its time, and a tenth of a second's worth.
+  EXPECT_GE(took.count(), static_cast<double>(came - limits::kChunkBytes) / kRate - 0.11);
+}
+
+TEST_F(ContentSocketTest, who_would_wait_too_long_for_its_turn_under_a_rate_is_told_to_come_back) {
+  const ContentSocket server = start(1'000'000);
+  const ObjectId id = put(sample_bytes(limits::kChunkBytes));
+  std::vector<Puller> hosts;
+  for (int i = 0; i < 5; ++i) hosts.push_back(puller_of(server));
+  for (Puller& host : hosts) {
+    for (std::uint64_t request = 1; request <= 4; ++request) {
+      host.ask(request, {.object = id, .offset = 0, .length = limits::kChunkBytes});
+    }
+  }
+  const auto some_are_refused = [&] { return server.counters().refused >= 4; };
+  EXPECT_TRUE(posix::becomes({}, some_are_refused));
+  EXPECT_LT(server.counters().bytes, 10 * limits::kChunkBytes);
+}
+
 TEST_F(ContentSocketTest, keeps_no_more_than_64_objects_open) {
   Puller host = puller();
   host.get(put("the first"));
