@@ -162,6 +162,7 @@ TEST_F(ContentSocketTest, sends_no_more_than_its_rate_allows_to_all_together) {
   const ContentSocket server = start(kRate);
   const ObjectId id = put(sample_bytes(limits::kChunkBytes));
   std::vector<Puller> hosts;
+  hosts.reserve(2);
   for (int i = 0; i < 2; ++i) hosts.push_back(puller_of(server));
   const auto begin = std::chrono::steady_clock::now();
   for (std::uint64_t request = 1; request <= kParts; ++request) {
@@ -181,6 +182,7 @@ TEST_F(ContentSocketTest, who_would_wait_too_long_for_its_turn_under_a_rate_is_t
   const ContentSocket server = start(1'000'000);
   const ObjectId id = put(sample_bytes(limits::kChunkBytes));
   std::vector<Puller> hosts;
+  hosts.reserve(5);
   for (int i = 0; i < 5; ++i) hosts.push_back(puller_of(server));
   for (Puller& host : hosts) {
     for (std::uint64_t request = 1; request <= 4; ++request) {

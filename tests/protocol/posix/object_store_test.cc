@@ -179,6 +179,7 @@ TEST(ObjectStore, takes_the_same_bytes_from_several_threads_and_mends_what_is_da
     overwrite(store->path_of(digest_of(std::to_string(i))), "damaged");
   }
   std::vector<std::jthread> threads;
+  threads.reserve(4);
   std::atomic<int> stored = 0;
   for (int thread = 0; thread < 4; ++thread) {
     threads.emplace_back([&, thread] {
