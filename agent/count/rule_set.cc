@@ -60,8 +60,12 @@ std::optional<RuleMistake> mistake_in_expression(std::string key, const std::str
                        .remedy = fmt::format("at most {}: make several rules of it", limits::kRuleBytesMax)};
   }
   const RE2 re2(expression, options(RuleSet::kMemoryMax / 4));
-  if (re2.ok()) return std::nullopt;
-  return mistake_of(re2, std::move(key), expression);
+  if (!re2.ok()) return mistake_of(re2, std::move(key), expression);
+  const auto literals = required_literals(expression);
+  const auto has_newline = [](const std::string& literal) { return literal.find('\n') != std::string::npos; };
+  if (literals.empty() || !std::ranges::all_of(literals, has_newline)) return std::nullopt;
+  std::string wrong = fmt::format("{} = '{}' fits no line: a newline ends it", key, expression);
+  return RuleMistake{.key = std::move(key), .wrong = std::move(wrong), .remedy = "$ is the end of a line"};
 }
 
 /// What of a rule's keys does not go together.

@@ -310,19 +310,6 @@ TEST_F(RotationTest, a_dangling_link_is_blind) {
   EXPECT_EQ(counted(), (Counts{1, 1}));
 }
 
-TEST_F(RotationTest, the_inode_is_used_again) {
-  auto follower = follow({"a.log"});
-  turn(follower);
-  for (int i = 0; i < 5; ++i) {
-    write("a.log", "ERROR same size\n");
-    turn(follower);
-    std::filesystem::remove(path("a.log"));
-    turn(follower, 6s);
-    turn(follower, 6s);
-  }
-  EXPECT_EQ(counted(), (Counts{5, 5}));
-}
-
 TEST_F(RotationTest, the_process_was_stopped_while_lines_were_written) {
   const LogWriter writer(path("a.log"));
   auto follower = follow({"a.log"});

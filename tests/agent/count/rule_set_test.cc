@@ -133,6 +133,9 @@ TEST(RuleSet, refuses_what_re2_cannot_take_with_name_key_column_and_reason) {
   EXPECT_EQ(text_for(text_rule("back", "x", R"((a)\1)")),
             R"(rule back: unless = '(a)\1', column 4: invalid escape sequence: \1)");
   EXPECT_EQ(text_for(text_rule("open", "(a")), "rule open: match = '(a': missing ): (a");
+  EXPECT_EQ(text_for(text_rule("two", R"(ERROR\n\s+at)")),
+            R"(rule two: match = 'ERROR\n\s+at' fits no line: a newline ends it)");
+  EXPECT_EQ(text_for(text_rule("one of two", R"(ERROR\n|FATAL)")), "accepted");
   EXPECT_NE(text_for(text_rule("big", "((a{1000}){1000}){1000}")), "accepted");
   EXPECT_NE(text_for(text_rule("long", std::string(5'000, 'a'))), "accepted");
 }
