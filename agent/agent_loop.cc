@@ -30,7 +30,7 @@ namespace {
 
 using namespace std::chrono_literals;
 constexpr auto kTick = 250ms;
-constexpr int kReadTurns = 16;
+constexpr auto kReadFor = 100ms;  ///< of all applications together, but each has a turn
 
 Now read_clocks() {
   return {posix::boot_time(), posix::wall_time()};
@@ -300,10 +300,10 @@ struct AgentLoop::Parts {
 
   /// Reads what the applications logged.
   void count() {
+    const auto enough = read_clocks().steady + kReadFor;
     for (const auto& [name, application] : settings.applications) {
       // Not endlessly: orders and heartbeats wait meanwhile, and what is left is read at the next tick.
-      for (int turn = 0; turn < kReadTurns && logs.read(name, read_clocks().steady, core.counter(name)); ++turn) {
-      }
+      while (logs.read(name, read_clocks().steady, core.counter(name)) && read_clocks().steady < enough) continue;
       core.set_blind(name, logs.blind(name));
     }
   }

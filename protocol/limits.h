@@ -82,6 +82,7 @@ inline constexpr std::size_t kReadBytes = 64U << 10;          ///< one buffer fo
 inline constexpr std::size_t kLineBytesMatched = 16U << 10;   ///< a longer line is matched on this much
 inline constexpr std::size_t kReadBytesPerTurn = 1U << 20;    ///< fairness between files
 inline constexpr std::size_t kJournalEntriesPerTurn = 5'000;  ///< fairness between journals and files
+inline constexpr std::size_t kReadBytesPerCall = 32U << 20;   ///< of all files of an application
 inline constexpr std::uint64_t kBacklogBytesMax = 16U << 20;  ///< more than this behind is skipped, and said
 inline constexpr std::size_t kRulesPerSourceMax = 64;         ///< those of its preset among them
 inline constexpr std::size_t kRuleBytesMax = 4U << 10;        ///< of one expression

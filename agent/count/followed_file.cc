@@ -12,6 +12,7 @@
 #include <tuple>
 #include <utility>
 
+#include "agent/count/log_names.h"
 #include "agent/count/written_part_file.h"
 #include "protocol/limits.h"
 
@@ -68,6 +69,9 @@ Result<FollowedFile> FollowedFile::open(const std::string& path, Start start, St
   }
   if (auto head = file.begins_as_before(static_cast<std::uint64_t>(status.st_size)); !head) {
     return std::unexpected(head.error());
+  }
+  if (const auto packer = packed_by(file.head_); !packer.empty()) {
+    return failure(ErrorKind::invalid, fmt::format("it is packed by {} (name the log that is written)", packer));
   }
   return file;
 }

@@ -40,7 +40,8 @@ class FollowedFile {
   using KnownAt = std::optional<SteadyTime>;
 
   /// `end`: before the line that is being written now, so that it counts when it is complete; when more than
-  /// limits::kLineBytesMatched of it stand there, it is left out. Regular files only.
+  /// limits::kLineBytesMatched of it stand there, it is left out. Regular files only, and none that
+  /// is packed: `invalid`.
   static Result<FollowedFile> open(const std::string& path, Start start, SteadyTime now, KnownAt at_end);
 
   /// This is the file that the position is of, going by the inode and the head. Of another boot the device's number
@@ -64,6 +65,8 @@ class FollowedFile {
   [[nodiscard]] const std::string& path() const { return path_; }
   /// When it was opened or something was read last.
   [[nodiscard]] SteadyTime grown_at() const { return grown_at_; }
+  /// Bytes from its beginning that were taken, or passed.
+  [[nodiscard]] std::uint64_t offset() const { return offset_; }
   [[nodiscard]] std::int64_t changed_ns() const { return changed_ns_; }
   [[nodiscard]] bool is_deleted() const { return deleted_; }
   /// It has got another name.

@@ -146,7 +146,9 @@ void LogFollower::Parts::look(std::size_t source_index, Watched& watched, Steady
   drain(source_index, watched, now);
   if (adopt(watched, id_of(status)) || is_followed(id_of(status))) return;
   if (!S_ISREG(status.st_mode)) {
-    if (!sources[source_index].pattern.is_pattern) {
+    watched.absent = sources[source_index].pattern.is_pattern;
+    watched.start = FollowedFile::Start::beginning;
+    if (!watched.absent) {
       watched.problem = fmt::format("cannot read {}: it is not a regular file (name the log file)", watched.path);
     }
     return;
@@ -162,11 +164,13 @@ void LogFollower::Parts::open(std::size_t source_index, Watched& watched, Steady
     at_end = watched.unreadable_since;
   auto file = FollowedFile::open(watched.path, watched.start, now, at_end);
   if (!file) {
-    if (file.error().kind == ErrorKind::not_found) {
+    const bool is_no_log = file.error().kind == ErrorKind::invalid && sources[source_index].pattern.is_pattern;
+    if (file.error().kind == ErrorKind::not_found || is_no_log) {
       watched.absent = true;
       return;
     }
     watched.problem = cannot_read(watched.path, file.error());
+    if (file.error().kind == ErrorKind::invalid) watched.start = FollowedFile::Start::beginning;
     if (!watched.unreadable_since) watched.unreadable_since = now;
     return;
   }
@@ -192,11 +196,12 @@ void LogFollower::Parts::drain(std::size_t source_index, Watched& watched, Stead
 void LogFollower::Parts::drain_missed(std::size_t source_index, const FilePosition& old, SteadyTime now,
                                       ErrorCounter& counter) {
   const FollowedFile::KnownAt at_end = last_turn;
+  const auto id = is_used_again(old, now) ? FileId{} : old.id;
   // Again where one was renamed between the listing and the open.
   bool is_stale = true;
   for (int attempt = 0; is_stale && attempt < kAttemptsMax; ++attempt) {
     is_stale = false;
-    const auto rotated = rotated_since(old.path, old.id, old.changed_ns);
+    const auto rotated = rotated_since(old.path, id, old.changed_ns);
     for (const auto& sibling : rotated.files) {
       if (is_followed(sibling.id)) continue;
       auto file = FollowedFile::open(sibling.path, FollowedFile::Start::beginning, now, at_end);
@@ -227,6 +232,15 @@ bool LogFollower::Parts::is_followed(const FileId& id) const {
   return std::ranges::any_of(sources,
                              [&](const Source& source) { return std::ranges::any_of(source.watched, has_it); }) ||
          std::ranges::any_of(draining, [&](const Draining& old) { return old.file.id() == id; });
+}
+
+/// `old` was let go, and another file beside its path has got its inode.
+bool LogFollower::Parts::is_used_again(const FilePosition& old, SteadyTime now) const {
+  if (is_followed(old.id)) return false;
+  return std::ranges::any_of(siblings_with_inode(old.path, old.id.inode), [&](const Sibling& sibling) {
+    const auto file = FollowedFile::open(sibling.path, FollowedFile::Start::beginning, now, {});
+    return file && !file->is_of(old, same_boot);
+  });
 }
 
 /// It was drained before. An inode that is used again has another head, or was changed since.

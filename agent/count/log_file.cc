@@ -8,6 +8,7 @@
 
 #include "agent/count/log_parts_file.h"
 #include "agent/count/presets.h"
+#include "protocol/limits.h"
 
 namespace serin::count {
 namespace {
@@ -138,8 +139,21 @@ bool LogFollower::Parts::read_draining(SteadyTime now, ErrorCounter& counter) {
 
 bool LogFollower::Parts::read_watched(SteadyTime now, ErrorCounter& counter) {
   bool any_more = false;
-  for (auto& source : sources) {
-    for (auto& watched : source.watched) any_more = read_one(source, watched, now, counter) || any_more;
+  bytes_left = limits::kReadBytesPerCall;
+  const auto first = next_to_read;
+  for (const bool has_wrapped : {false, true}) {
+    std::size_t number = 0;
+    for (auto& source : sources) {
+      for (auto& watched : source.watched) {
+        const auto this_one = number++;
+        if (has_wrapped != (this_one < first)) continue;
+        if (bytes_left == 0) {
+          next_to_read = this_one;
+          return true;
+        }
+        any_more = read_one(source, watched, now, counter) || any_more;
+      }
+    }
   }
   return any_more;
 }
@@ -151,7 +165,10 @@ bool LogFollower::Parts::read_one(const Source& source, Watched& watched, Steady
   if (followed.pace == Followed::Pace::when_told && since < kLookAnyway) return false;
   if (followed.pace == Followed::Pace::every_second && since < kLookEvery) return false;
   followed.looked = now;
+  const auto before = followed.file.offset();
   const auto more = followed.file.read(*source.matcher, now, counter);
+  // It may have passed a hole, or begun again: no call reads more than a turn's bytes.
+  bytes_left -= std::min({followed.file.offset() - before, std::uint64_t{limits::kReadBytesPerTurn}, bytes_left});
   if (!more) watched.problem = cannot_read(watched.path, more.error());
   if (!more || *more) return more.has_value();
   const bool is_active = now - followed.file.grown_at() < kActiveFor;

@@ -40,8 +40,9 @@ class LogFollower {
   /// Where it stands.
   [[nodiscard]] FollowerState state(WallTime now) const;
 
-  /// Reads what was written since the last call (at most limits::kReadBytesPerTurn a file) into `counter`.
-  /// True when something was left: call again soon.
+  /// Reads what was written since the last call into `counter`: at most limits::kReadBytesPerTurn of a file, and when
+  /// limits::kReadBytesPerCall are read the next call goes on with the next file. True when something was left: call
+  /// again soon.
   bool read(SteadyTime now, ErrorCounter& counter);
   /// Nothing is being written: until the descriptor is readable (-1: there is none), read() is wanted once a second
   /// only. Nothing: it is wanted every 250 ms.

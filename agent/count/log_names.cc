@@ -90,4 +90,18 @@ bool is_rotated_after(std::string_view one, std::string_view other) {
   return a.is_number ? a.digits < b.digits : a.digits > b.digits;
 }
 
+std::string_view packed_by(std::string_view head) {
+  if (head.starts_with("\x1f\x8b\x08")) return "gzip";
+  if (head.starts_with(std::string_view("\xfd"
+                                        "7zXZ\0",
+                                        6)))
+    return "xz";
+  if (head.starts_with("\x28\xb5\x2f\xfd")) return "zstd";
+  if (head.starts_with("\x04\x22\x4d\x18")) return "lz4";
+  // Three letters alone may begin a line.
+  if (head.starts_with("BZh") && head.substr(std::min<std::size_t>(4, head.size())).starts_with("1AY&SY"))
+    return "bzip2";
+  return {};
+}
+
 }  // namespace serin::count

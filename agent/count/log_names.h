@@ -26,6 +26,9 @@ bool is_rotated_name(std::string_view name);
 /// "x.log.1.gz".
 bool is_rotated_name_of(std::string_view name, std::string_view candidate);
 
+/// What packed a file that begins with these bytes ("gzip"); empty: nothing that is known here.
+std::string_view packed_by(std::string_view head);
+
 /// Of two rotated names of one log: `one` was rotated after `other`. Smaller numbers are newer, later dates too.
 bool is_rotated_after(std::string_view one, std::string_view other);
 

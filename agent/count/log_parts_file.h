@@ -43,7 +43,7 @@ struct Watched {
   std::optional<Followed> followed;
   std::optional<FilePosition> last;  ///< of the file that stood here until it was drained
   std::optional<SteadyTime> unreadable_since;
-  bool absent = false;
+  bool absent = false;     ///< nothing is there, or nothing that a pattern means
   bool is_linked = false;  ///< a link leads to the file or its folder: changes elsewhere give it another file
   std::string problem;
 };
@@ -81,6 +81,8 @@ struct LogFollower::Parts {
   std::vector<FilePosition> waiting;    ///< of another process, not found yet
   bool same_boot = true;                ///< as theirs
   bool is_resumed = false;              ///< another process was here before
+  std::size_t next_to_read = 0;         ///< among all sources' files: where the last call had read enough
+  std::uint64_t bytes_left = 0;         ///< of what one call may read
 
   // Discovery
   void take_changes();
@@ -94,6 +96,7 @@ struct LogFollower::Parts {
   void note_absence(std::size_t source_index);
   bool adopt(Watched& watched, const FileId& id);
   [[nodiscard]] bool is_followed(const FileId& id) const;
+  [[nodiscard]] bool is_used_again(const FilePosition& old, SteadyTime now) const;
   [[nodiscard]] bool is_finished(const FollowedFile& file, std::int64_t changed_ns) const;
   [[nodiscard]] bool is_draining_for(std::size_t source_index) const;
 

@@ -119,6 +119,29 @@ TEST_F(LogFollowerTest, reads_a_bounded_part_in_one_call_and_says_that_there_is_
   EXPECT_EQ(counted().errors, text.size() / 1'000 + 1);
 }
 
+TEST_F(LogFollowerTest, of_many_files_some_are_read_in_one_call_and_the_others_in_the_next) {
+  constexpr std::size_t kFiles = 2 * limits::kReadBytesPerCall / limits::kReadBytesPerTurn;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < kFiles; ++i) names.push_back(std::to_string(i) + ".log");
+  auto follower = follow(names);
+  turn(follower);
+  std::string text;
+  while (text.size() < 2 * limits::kReadBytesPerTurn) text += std::string(999, 'x') + "\n";
+  for (const auto& name : names) write(name, text + "ERROR\n");
+  const auto a_call = limits::kReadBytesPerCall / 1'000;
+  for (std::size_t call = 1; call <= 4; ++call) {
+    now_ += 100ms;
+    EXPECT_TRUE(follower.read(now_, counter_));
+    EXPECT_NEAR(static_cast<double>(total().lines), static_cast<double>(call * a_call), 200) << call;
+    // Every file has been begun before the first one goes on.
+    if (call == 2) {
+      for (const auto& file : follower.state(WallTime{}).files) EXPECT_GT(file.offset, 0U) << file.path;
+    }
+  }
+  turn(follower);
+  EXPECT_EQ(total().errors, kFiles);
+}
+
 TEST_F(LogFollowerTest, skips_a_backlog_but_its_newest_part_and_says_so) {
   auto follower = follow({"a.log"});
   write("a.log", "");
@@ -256,6 +279,30 @@ TEST_F(LogFollowerTest, refuses_what_is_no_log_file) {
   EXPECT_NE(blind.find("folder.log: it is not a regular file (name the log file)"), std::string::npos) << blind;
   EXPECT_NE(blind.find("pipe.log: it is not a regular file"), std::string::npos) << blind;
   EXPECT_NE(blind.find("loop.log: Too many levels of symbolic links"), std::string::npos) << blind;
+}
+
+TEST_F(LogFollowerTest, a_packed_file_is_no_log_whatever_its_name) {
+  const std::string packed = "\x1f\x8b\x08 ERROR\n";
+  write("a.log", packed);
+  write("yesterday.log", packed);
+  auto follower = follow({"a.log", "yest*.log"});
+  turn(follower);
+  EXPECT_EQ(follower.blind(), "cannot read " + path("a.log") +
+                                  ": it is packed by gzip (name the log that is written); cannot read " +
+                                  path("yest*.log") + ": no file fits yet (each is read as soon as it is there)");
+  write("yest-new.log", "ERROR\n");
+  std::filesystem::remove(path("a.log"));
+  write("a.log", "ERROR\n");
+  turn(follower, 1s);
+  EXPECT_EQ(follower.blind(), "");
+  EXPECT_EQ(total(), (Counts{2, 2}));
+}
+
+TEST_F(LogFollowerTest, a_pattern_that_only_folders_fit_is_blind) {
+  std::filesystem::create_directory(path("old.log"));
+  auto follower = follow({"*.log"});
+  turn(follower);
+  EXPECT_NE(follower.blind().find("no file fits yet"), std::string::npos) << follower.blind();
 }
 
 TEST_F(LogFollowerTest, a_pattern_follows_every_file_that_fits_and_later_ones_from_their_beginning) {

@@ -36,6 +36,22 @@ TEST(LogNames, rotated_names_are_known) {
   }
 }
 
+TEST(LogNames, packed_files_are_known_by_their_first_bytes) {
+  EXPECT_EQ(packed_by(std::string_view("\x1f\x8b\x08\0rest", 8)), "gzip");
+  EXPECT_EQ(packed_by(std::string_view("\xfd"
+                                       "7zXZ\0rest",
+                                       10)),
+            "xz");
+  EXPECT_EQ(packed_by("\x28\xb5\x2f\xfdrest"), "zstd");
+  EXPECT_EQ(packed_by("\x04\x22\x4d\x18rest"), "lz4");
+  EXPECT_EQ(packed_by("BZh91AY&SYrest"), "bzip2");
+  for (const char* text : {"", "B", "BZh", "BZhang logged in", "2026-01-01 ERROR", "\x1f\x8b",
+                           "\xfd"
+                           "7zXZ"}) {
+    EXPECT_EQ(packed_by(text), "") << text;
+  }
+}
+
 TEST(LogNames, of_rotated_names_those_of_one_log_are_told_from_others_and_put_in_order) {
   for (const char* name : {"a.log.1", "a.log-20260131", "a.log.old", "a.log~"}) {
     EXPECT_TRUE(is_rotated_name_of("a.log", name)) << name;
