@@ -8,12 +8,14 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
-#include <memory>
+#include <optional>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
 #include "agent/agent_config.h"
 #include "agent/count/count_summary.h"
+#include "agent/count/log_bytes_file.h"
 #include "agent/count/log_names.h"
 #include "agent/count/source_matcher.h"
 #include "agent/counting_config.h"
@@ -24,7 +26,6 @@ namespace serin::count {
 namespace {
 
 constexpr int kBadConfiguration = 78;
-constexpr std::size_t kReadBytes = 256U << 10;
 /// Between reads: the table of messages forgets the rarest when it is full.
 constexpr std::size_t kBytesBetweenSums = 4U << 20;
 /// The table of messages takes so many new ones in a minute. Time passes here with the bytes that are read, and only
@@ -84,23 +85,18 @@ Result<void> count_log(const std::string& log, const SourceMatcher& matcher, Cou
   posix::UniqueFd opened;
   if (log != "-") opened = posix::UniqueFd(::open(log.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
   const int fd = log == "-" ? STDIN_FILENO : opened.get();
-  const auto failed = [&](int number) {
-    return failure(ErrorKind::io, fmt::format("{}: {}", log, std::generic_category().message(number)));
-  };
-  if (fd < 0) return failed(errno);
-  const auto buffer = std::make_unique_for_overwrite<char[]>(kReadBytes);
+  if (fd < 0) return failure(ErrorKind::io, fmt::format("{}: {}", log, std::generic_category().message(errno)));
   TextState text;
   Findings found;
   std::size_t since_sums = 0;
   SteadyTime now{std::chrono::hours{1}};
   bool minute_is_over = false;
-  while (true) {
-    const auto got = ::read(fd, buffer.get(), kReadBytes);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return failed(errno);
-    if (got == 0) break;
-    matcher.take(text, {buffer.get(), static_cast<std::size_t>(got)}, now, found, signatures);
-    since_sums += static_cast<std::size_t>(got);
+  std::optional<std::string_view> packer;
+  const auto take = [&](std::string_view bytes) {
+    if (!packer) packer = packed_by(bytes);
+    if (!packer->empty()) return false;
+    matcher.take(text, bytes, now, found, signatures);
+    since_sums += bytes.size();
     if (since_sums >= kBytesBetweenSums) {
       summary.add(matcher, std::exchange(found, {}), signatures);
       since_sums = 0;
@@ -110,6 +106,13 @@ Result<void> count_log(const std::string& log, const SourceMatcher& matcher, Cou
       now += kBetweenSums;
       minute_is_over = false;
     }
+    return true;
+  };
+  const auto read = read_log(fd, take, [&] { matcher.finish(text, now, found, signatures); });
+  if (!read) return failure(ErrorKind::io, fmt::format("{}: {}", log, read.error().text));
+  if (packer && !packer->empty()) {
+    return failure(ErrorKind::io,
+                   fmt::format("{}: it is packed by {}: unpack it, and pipe it in with - as LOG", log, *packer));
   }
   matcher.finish(text, now, found, signatures);
   summary.add(matcher, found, signatures);

@@ -30,11 +30,6 @@ Result<std::string> read_at(int fd, std::uint64_t offset, std::size_t bytes) {
   return read;
 }
 
-std::string_view without_trailing_nuls(std::string_view bytes) {
-  const auto last = bytes.find_last_not_of('\0');
-  return bytes.substr(0, last == std::string_view::npos ? 0 : last + 1);
-}
-
 }  // namespace
 
 Error read_error(int error_number) {

@@ -34,4 +34,9 @@ WrittenParts written_parts(int fd, std::uint64_t from, std::uint64_t size) {
   return all;
 }
 
+std::string_view without_trailing_nuls(std::string_view bytes) {
+  const auto last = bytes.find_last_not_of('\0');
+  return bytes.substr(0, last == std::string_view::npos ? 0 : last + 1);
+}
+
 }  // namespace serin::count

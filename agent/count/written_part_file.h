@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 namespace serin::count {
 
@@ -21,5 +22,8 @@ struct WrittenParts {
   std::uint64_t end = 0;  ///< of the last one; `from` when there is none
 };
 WrittenParts written_parts(int fd, std::uint64_t from, std::uint64_t size);
+
+/// A part's bytes without those at its end that nobody wrote.
+std::string_view without_trailing_nuls(std::string_view bytes);
 
 }  // namespace serin::count

@@ -69,6 +69,17 @@ printf 'name[3]: Out of memory 1\n' >one.log
 expect 1 "" "serin-agent count: none.log: No such file or directory" --rules one.toml none.log
 expect 1 "" "serin-agent count: .: Is a directory" --rules one.toml .
 expect 78 "" "serin-agent count: open none.toml: No such file or directory" --rules none.toml small.log
+gzip -k small.log
+expect 1 "" "serin-agent count: small.log.gz: it is packed by gzip: unpack it, and pipe it in with - as LOG" \
+  --rules one.toml small.log.gz
+expect 0 $'2 lines, 1 error\n         1  it\nmessages:\n         1  it  Out of memory' "" --rules one.toml - < <(gzip -dc small.log.gz)
+# As after copytruncate under a writer that goes on at its own offset: the line behind the hole begins with its own bytes.
+rules '^Out of memory$'
+printf 'Out of memory\nOut of memory' >sparse.log
+truncate -s 1G sparse.log
+printf '\0\0\0Out of memory\nx\n' >>sparse.log
+truncate -s +1M sparse.log
+expect 0 $'4 lines, 3 errors\n         3  it\nmessages:\n         3  it  Out of memory' "" --rules one.toml sparse.log
 rules '(a'
 expect 78 "" "one.toml:4: rule.match: rule it: match = '(a': missing ): (a; see https://github.com/google/re2/wiki/Syntax" \
   --rules one.toml small.log
