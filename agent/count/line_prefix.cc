@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t kPartsMax = 16;
 constexpr std::size_t kPartBytesMax = 160;  ///< a longer one is no part of a prefix
+constexpr std::size_t kAccessBytesMax = 400;
 constexpr std::size_t kOriginWords = 5;
 constexpr std::size_t kStampDigits = 6;  ///< no time or date has fewer
 
@@ -49,6 +50,7 @@ class Prefix {
   explicit Prefix(std::string_view line) : rest_(line) {}
 
   std::string_view strip() {
+    take_access();
     for (std::size_t i = 0; i < kPartsMax && (take_part() || take_mediawiki()); ++i) {
     }
     if (stamped_) take_nginx();
@@ -66,6 +68,23 @@ class Prefix {
     if (first == '/' || first == 'h') return bracketed_ && take_request();
     if (first >= 'A' && first <= 'Z') return take_level() || take_month() || take_glog();
     return false;
+  }
+
+  /// An access log's "host client - user [01/May/2026:10:00:00 +0000] " before its "request": names of people and
+  /// months are no message.
+  void take_access() {
+    constexpr std::string_view kForm = "00/Mon/0000:00:00:00 +0000] \"";
+    const auto window = rest_.substr(0, kAccessBytesMax);
+    for (auto at = window.find('['); at != std::string_view::npos; at = window.find('[', at + 1)) {
+      const auto stamp = rest_.substr(at + 1, kForm.size());
+      const auto has_form = [](char byte, char form) {
+        if (form == '+') return byte == '+' || byte == '-';
+        return form == '0' ? is_digit(byte) : is_word(form) || byte == form;
+      };
+      if (!std::ranges::equal(stamp, kForm, has_form) || !is_one_of(stamp.substr(3, 3), kMonths)) continue;
+      rest_.remove_prefix(at + kForm.size());
+      return;
+    }
   }
 
   /// The first word, up to a blank; empty: too long for a part.

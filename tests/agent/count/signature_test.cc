@@ -72,6 +72,15 @@ TEST(Signature, is_one_for_two_hosts_whose_rsyslog_writes_no_process_id) {
   EXPECT_EQ(text("2026-05-01T10:00:00.123+02:00 ERROR shop: cannot pay"), "shop: cannot pay");
 }
 
+TEST(Signature, is_one_for_an_access_log_of_any_site_user_and_month) {
+  for (const char* before :
+       {"10.0.0.1 - - [01/May/2026:10:00:00 +0000] ", "2001:db8::1 - alice [31/Dec/2026:23:59:59 -0130] ",
+        "shop.example.org:80 10.0.0.1 - a [b] [01/Jun/2026:10:00:00 +0000] "}) {
+    EXPECT_EQ(text_of(std::string(before) + R"("GET /x HTTP/1.1" 502 17 "-" "curl")"), "<q> <#> <#> <q> <q>") << before;
+  }
+  EXPECT_EQ(text_of(R"(cannot read [01/May/2026] "x")"), "cannot read [<#>/May/<#>] <q>") << "that is no access log";
+}
+
 TEST(Signature, is_one_for_a_list_of_any_length) {
   const auto text = [](const std::string& line) { return std::string(Signature(line).text()); };
   EXPECT_EQ(text("Deadlock: DELETE FROM cart WHERE id IN (1, 22, 333)"),
@@ -146,6 +155,7 @@ TEST(Signature, holds_no_address_or_secret) {
       "user=bob rhost=example-host session=abcdef",
       "no such file \"/home/bob/thesis\"",
       "no such file /home/bob/thesis",
+      "10.0.0.1 - bob [01/May/2026:10:00:00 +0000] \"GET /private HTTP/1.1\" 502 1 \"-\" \"hunter\"",
       "value 'Robert' is \"hunter and so on without an end",
   };
   for (const auto& event : secrets) {
