@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "protocol/limits.h"
 #include "protocol/text.h"
@@ -340,8 +341,8 @@ Effects AgentCore::on_outcome(const Outcome& outcome, Now now) {
   return effects;
 }
 
-void AgentCore::set_blind(const ApplicationName& application, const std::string& why) {
-  applications_.at(application).blind = why;
+bool AgentCore::set_blind(const ApplicationName& application, const std::string& why) {
+  return std::exchange(applications_.at(application).blind, why) != why;
 }
 
 Effects AgentCore::on_tick(Now now) {

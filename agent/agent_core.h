@@ -64,7 +64,8 @@ class AgentCore {
 
   /// Where the log follower adds what it reads.
   count::ErrorCounter& counter(const ApplicationName& application) { return applications_.at(application).counter; }
-  void set_blind(const ApplicationName& application, const std::string& why);
+  /// Why its counts are no evidence; empty: it sees all. True when that is something else than before.
+  bool set_blind(const ApplicationName& application, const std::string& why);
 
   /// Known once the session is ready; 0 before.
   [[nodiscard]] std::uint16_t content_port() const { return content_port_; }

@@ -304,7 +304,8 @@ struct AgentLoop::Parts {
     for (const auto& [name, application] : settings.applications) {
       // Not endlessly: orders and heartbeats wait meanwhile, and what is left is read at the next tick.
       while (logs.read(name, read_clocks().steady, core.counter(name)) && read_clocks().steady < enough) continue;
-      core.set_blind(name, logs.blind(name));
+      const auto blind = logs.blind(name);
+      if (core.set_blind(name, blind)) spdlog::warn("{}: {}", name, blind.empty() ? "sees all" : "BLIND: " + blind);
     }
   }
 

@@ -82,15 +82,18 @@ std::vector<Row> rows_of(const ControllerState& state, const ApplicationName& ap
   return sorted;
 }
 
+/// "web-01 web-02 web-03 …"
+std::string some_of(const std::vector<HostName>& hosts) {
+  std::string text;
+  for (std::size_t i = 0; i < std::min(hosts.size(), kHostsNamed); ++i) text += (text.empty() ? "" : " ") + hosts[i];
+  return hosts.size() > kHostsNamed ? text + " …" : text;
+}
+
 /// "canary" when only canaries logged it: the line that a deployer looks for.
 std::string where_text(const Row& row, std::size_t all) {
   if (row.groups.size() == 1 && *row.groups.begin() != "fleet") return fmt::format("only {}", *row.groups.begin());
   if (row.hosts.size() == all) return "all";
-  std::string text;
-  for (std::size_t i = 0; i < std::min(row.hosts.size(), kHostsNamed); ++i) {
-    text += (text.empty() ? "" : " ") + row.hosts[i];
-  }
-  return row.hosts.size() > kHostsNamed ? text + " …" : text;
+  return some_of(row.hosts);
 }
 
 std::string message_text(const fleet::KnownMessage* known, SignatureId id) {
@@ -122,6 +125,7 @@ struct Sums {
   std::uint64_t errors = 0, lines = 0, requests = 0, skipped_bytes = 0, suppressed = 0;
   double rate = 0;  ///< errors per second now, of all hosts that report
   std::size_t reporting = 0, blind = 0;
+  std::vector<HostName> unheard;
   Json hosts = Json::array();
 };
 
@@ -141,6 +145,8 @@ Sums sums_of(const ControllerState& state, const ApplicationName& application, c
     if (rate) {
       ++sums.reporting;
       sums.rate += *rate;
+    } else {
+      sums.unheard.push_back(host.host);
     }
     if (!host.blind.empty()) ++sums.blind;
     const RunTotals totals = state.ledger.totals(host.host, application);
@@ -162,6 +168,7 @@ std::string headline(const ApplicationName& application, const std::string& grou
   if (sums.requests > 0) text += fmt::format(" and {} requests", sums.requests);
   text += fmt::format(" within {}; {} of {} hosts report", duration_text(std::chrono::seconds{since}), sums.reporting,
                       hosts);
+  if (!sums.unheard.empty() && sums.reporting > 0) text += fmt::format(" (not {})", some_of(sums.unheard));
   if (sums.blind > 0) text += fmt::format(", {} BLIND (`serin status` says why)", sums.blind);
   text += "\n";
   if (sums.skipped_bytes > 0)
@@ -224,8 +231,9 @@ OperatorEvent render_errors(const ControllerState& state, const ApplicationName&
   std::string text = headline(application, request.group, sums, hosts.size(), since);
   if (rows.empty()) {
     text += sums.reporting == 0 ? "no host reports: nothing is known\n"
-            : sums.errors == 0  ? "no errors\n"
-                                : "no messages of them are known\n";
+            : sums.errors > 0   ? "no messages of them are known\n"
+            : sums.blind > 0    ? "no errors seen, but blind hosts do not see all their logs\n"
+                                : "no errors\n";
   } else {
     text += table.text();
   }

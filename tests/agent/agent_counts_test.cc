@@ -170,6 +170,15 @@ TEST(AgentCounts, of_a_new_message_are_reported_with_its_words_in_the_next_secon
   EXPECT_EQ(entry.seconds.back().signatures, (std::vector<SignatureCount>{{.id = entry.texts[0].id, .count = 1}}));
 }
 
+TEST(AgentCounts, that_are_no_evidence_any_more_are_told_once) {
+  Counting agent;
+  EXPECT_FALSE(agent.core.set_blind("shop", ""));
+  EXPECT_TRUE(agent.core.set_blind("shop", "cannot read a.log"));
+  EXPECT_FALSE(agent.core.set_blind("shop", "cannot read a.log"));
+  EXPECT_TRUE(agent.core.set_blind("shop", "cannot read b.log"));
+  EXPECT_TRUE(agent.core.set_blind("shop", ""));
+}
+
 TEST(AgentCounts, of_another_process_are_told_with_their_words) {
   Counting before;
   before.connect();

@@ -23,7 +23,7 @@ fleet_start
 (
   for ((round = 0; round < 3000; round++)); do
     for ((i = 1; i <= FLEET_HOSTS; i++)); do
-      dir="$FLEET/hosts/$(printf 'web-%02d' "$i")" times=1 words='ERROR 12:00:01 lost connection to 10.0.0.9'
+      dir="$FLEET/hosts/$(printf 'web-%02d' "$i")" times=1 words='ERROR 12:00:01 bob.smith@example.org lost connection to 10.0.0.9'
       if [ -e "$dir/live/cart" ]; then words='ERROR 12:00:02 Call to undefined function total() in /srv/shop/Cart.php:17'; fi
       if [ -e "$dir/live/busy" ]; then times=3; fi
       for ((n = 0; n < times; n++)); do
@@ -87,6 +87,12 @@ touch "$FLEET/staging/busy"
 expect_exit 0 serin deploy -m "gets more traffic"
 expect_text "verdict pass"
 expect_all_live 4
+
+echo "whose errors they were has not left the hosts"
+for secret in bob.smith 10.0.0.9; do
+  found=$(grep -rlaF "$secret" "$FLEET/state" "$FLEET/log" "$FLEET"/hosts/*/agent.log) && fail "$secret is in $found"
+  grep -qF "$secret" "$FLEET/hosts/web-01/app.log" || fail "$secret is not even in the log"
+done
 
 echo "the sums are exact over a restart of every process"
 kill "$APPLICATIONS_PID" && APPLICATIONS_PID=

@@ -106,7 +106,18 @@ TEST_F(Errors, says_who_is_blind_and_what_was_never_read) {
   EXPECT_THAT(event.text, HasSubstr("1 BLIND (`serin status` says why)"));
   EXPECT_THAT(event.text, HasSubstr("never read since counting began: 3.1 MB of log"));
   EXPECT_THAT(event.text, HasSubstr("dropped by journald since counting began: 12 lines"));
-  EXPECT_THAT(event.text, HasSubstr("no errors\n"));
+  EXPECT_THAT(event.text, HasSubstr("no errors seen, but blind hosts do not see all their logs\n"));
+  status(2).blind.clear();
+  heartbeat(2);
+  EXPECT_THAT(errors().text, HasSubstr("no errors\n"));
+}
+
+TEST_F(Errors, tells_hosts_without_a_report_from_hosts_without_errors) {
+  pass(1min);
+  EXPECT_THAT(errors().text, HasSubstr("0 of 4 hosts report\nno host reports: nothing is known\n"));
+  log(1, {});
+  log(3, {});
+  EXPECT_THAT(errors().text, HasSubstr("2 of 4 hosts report (not web-02 web-04)\nno errors\n"));
 }
 
 TEST_F(Errors, a_message_without_words_is_shown_by_its_id) {
