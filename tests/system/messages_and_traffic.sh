@@ -40,7 +40,11 @@ fleet_start
 APPLICATIONS_PID=$!
 
 expect_exit 0 serin deploy -m "first release"
-sleep 20
+sleep 15
+watched=$(timeout --preserve-status -s INT 5 "$SERIN_BIN/serin" --run-dir "$FLEET/run" errors --since 1m --watch) ||
+  fail "Ctrl-C ends --watch with $?"
+
+(("$(grep -c "12 of 12 hosts report" <<<"$watched")" >= 2)) || fail "--watch says it once: $watched"
 
 errors_field() { serin errors --json "${@:2}" | python3 -c "import json, sys; d = json.load(sys.stdin); print($1)"; }
 
