@@ -13,6 +13,7 @@ namespace {
 constexpr std::size_t kHexWord = 8;         ///< shorter ones without a digit are words: "added", "face"
 constexpr std::size_t kExtensionBytes = 8;  ///< longer ones are none
 constexpr std::size_t kUserNameBytes = 64;
+constexpr std::size_t kGroupBytes = 80;  ///< of what stands in "(...)" of a list, masked
 
 /// Their base names say where an error is, digits or not: "Base64.php".
 constexpr std::string_view kSourceExtensions[] = {
@@ -56,7 +57,8 @@ class Masker {
         sign(kind);
       }
     }
-    while (out_ != start_ && out_[-1] == ' ') --out_;
+    // Of a list that is cut where its text ends it must not matter where.
+    while (out_ != start_ && (out_[-1] == ' ' || out_[-1] == ',')) --out_;
     return written();
   }
 
@@ -66,16 +68,29 @@ class Masker {
     std::memcpy(out_, text.data(), text.size());
     out_ += text.size();
   }
-  /// A list is one, however long: "IN (<#>)".
   void put_value(std::string_view mark) {
     put(mark);
-    constexpr std::string_view kBetween = ", ";
-    const auto pair = 2 * mark.size() + kBetween.size();
-    if (written() < pair) return;
-    const std::string_view last(out_ - pair, pair);
-    if (!last.starts_with(mark) || last.substr(mark.size(), kBetween.size()) != kBetween) return;
-    out_ -= mark.size() + kBetween.size();
-    token_ = std::min(token_, out_);
+    fold_list(mark.size());
+  }
+  /// A list is one, however long: "IN (<#>)", "VALUES (<#>, <q>)". Its last item, of so many bytes, was just written.
+  void fold_list(std::size_t item_bytes) {
+    for (const std::string_view between : {", ", ","}) {
+      const auto pair = 2 * item_bytes + between.size();
+      if (written() < pair) continue;
+      const std::string_view last(out_ - pair, pair);
+      const auto item = last.substr(0, item_bytes);
+      if (!last.ends_with(item) || last.substr(item_bytes, between.size()) != between) continue;
+      out_ -= item_bytes + between.size();
+      token_ = std::min(token_, out_);
+      return;
+    }
+  }
+  /// "(...)" was just written.
+  void fold_group() {
+    const auto window = std::min(written(), kGroupBytes);
+    const std::string_view last(out_ - window, window);
+    const auto opened = last.rfind('(');
+    if (opened != std::string_view::npos) fold_list(window - opened);
   }
   [[nodiscard]] char before() const { return at_ == begin_ ? ' ' : at_[-1]; }
   [[nodiscard]] char after(std::size_t bytes) const {
@@ -107,6 +122,7 @@ class Masker {
         break;
     }
     *out_++ = *at_++;
+    if (at_[-1] == ')') fold_group();
     if ((kind & kOpens) != 0 && !(in_url_ && at_[-1] == ':')) token_ = out_;
   }
 

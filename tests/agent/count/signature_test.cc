@@ -86,6 +86,17 @@ TEST(Signature, is_one_for_a_list_of_any_length) {
   EXPECT_EQ(text("Deadlock: DELETE FROM cart WHERE id IN (1, 22, 333)"),
             "Deadlock: DELETE FROM cart WHERE id IN (<#>)");
   EXPECT_EQ(text("Deadlock: DELETE FROM cart WHERE id IN (1)"), "Deadlock: DELETE FROM cart WHERE id IN (<#>)");
+  EXPECT_EQ(text("in ('a','bob','c') of (1,2,3)"), "in (<q>) of (<#>)");
+  EXPECT_EQ(text("VALUES (1,'a'), (2,'b'),(33,'cc') failed"), "VALUES (<#>,<q>) failed");
+  EXPECT_EQ(text("f(1) g(2), h(3)"), "f(<#>) g(<#>), h(<#>)");
+  std::set<std::string> of_long_ones;
+  for (int ids = 400; ids < 420; ++ids) {
+    std::string list = "id IN (";
+    for (int id = 1; id <= ids; ++id) list += std::to_string(id * 37) + (ids % 2 == 0 ? ", " : ",");
+    of_long_ones.insert(
+        text((list + "7) failed").substr(0, Signature::kBytesSeen - static_cast<std::size_t>(ids % 7))));
+  }
+  EXPECT_EQ(of_long_ones, std::set<std::string>{"id IN (<#>"}) << "wherever it is cut";
   EXPECT_EQ(text("no user of ('a', 'bob')"), text("no user of ('a', 'bob', 'carol')"));
 }
 
