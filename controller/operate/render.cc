@@ -85,7 +85,7 @@ std::string catch_up_text(const controller::CatchUp& host, Now now) {
     next = "tried again in " + duration_text(left);
   }
   return fmt::format("catching up failed {} of {} times, {}: {}", host.failures, rollout::kCatchUpFailuresMax, next,
-                     printable(host.trouble, 200));
+                     printable(host.trouble, 300));
 }
 
 HostLine host_line(const ControllerState& state, const controller::ApplicationSettings& settings,
