@@ -248,6 +248,11 @@ OperatorEvent render_status(const ControllerState& state, const ApplicationName&
     text += fmt::format("ALARM after r{}: {}\n", found->second.release, alarm);
     json["alarm"] = {{"release", found->second.release}, {"text", alarm}};
   }
+  json["building"] = nullptr;
+  if (const auto build = state.building.find(application); build != state.building.end()) {
+    text += lock_text(state, application, now) + "\n";
+    json["building"] = {{"owner", printable(build->second.owner)}};
+  }
   json["deployment"] = nullptr;
   if (const auto active = state.active.find(application); active != state.active.end()) {
     const rollout::Rollout& rollout = active->second.rollout;

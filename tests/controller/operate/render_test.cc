@@ -137,6 +137,15 @@ TEST(Render, status_tells_what_is_odd_about_a_host) {
   EXPECT_FALSE(fleet.status_json().at("hosts").at(3).at("runs_wanted").get<bool>());
 }
 
+TEST(Render, status_tells_that_a_release_is_being_built) {
+  Showing fleet;
+  fleet.state.building[kShop] = {.owner = "alice", .since = fleet.now.wall - 40s};
+  EXPECT_THAT(fleet.shown().text, HasSubstr("alice is building a release of shop (begun 40 s ago)\n"));
+  EXPECT_EQ(fleet.status_json().at("building").at("owner"), "alice");
+  fleet.state.building.clear();
+  EXPECT_EQ(fleet.status_json().at("building"), nullptr);
+}
+
 TEST(Render, status_tells_why_a_host_could_not_catch_up_and_when_it_is_tried_again) {
   Showing fleet;
   fleet.add_release(2, Trust::trusted);
