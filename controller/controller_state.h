@@ -66,6 +66,7 @@ struct CatchUp {
   std::uint64_t session = 0;  ///< of the host, in which the failures were counted
   std::uint32_t failures = 0;
   std::optional<SteadyTime> not_before;  ///< after a failure
+  std::string trouble;                   ///< why it failed last
 };
 
 /// Where one host stands in a verify.

@@ -349,7 +349,7 @@ Result<DaemonLoop> DaemonLoop::open(const ControllerSettings& settings) {
   if (!anchor) return std::unexpected(anchor.error());
   auto stored = writer->load();
   if (!stored) return std::unexpected(stored.error());
-  auto reader = StateDb::open(state_dir / "serin.db");
+  auto reader = writer->another();
   if (!reader) return std::unexpected(reader.error());
   auto releases = release::ReleaseDir::open(state_dir);
   if (!releases) return std::unexpected(releases.error());

@@ -100,6 +100,14 @@ StateDb& StateDb::operator=(StateDb&&) noexcept = default;
 StateDb::~StateDb() = default;
 
 Result<StateDb> StateDb::open(const std::filesystem::path& file) {
+  return open(file, true);
+}
+
+Result<StateDb> StateDb::another() const {
+  return open(parts_->file, false);
+}
+
+Result<StateDb> StateDb::open(const std::filesystem::path& file, bool check) {
   try {
     auto parts = std::make_unique<Parts>(file.string());
     SQLite::Database& database = parts->database;
@@ -134,9 +142,12 @@ Result<StateDb> StateDb::open(const std::filesystem::path& file) {
       database.exec(StateTables::schema_since_4());
       database.exec(fmt::format("PRAGMA application_id={}; PRAGMA user_version={}", kApplicationId, kSchemaVersion));
       transaction.commit();
-    } else if (const std::string check = database.execAndGet("PRAGMA quick_check(1)").getString(); check != "ok") {
-      return failure(ErrorKind::corrupt, fmt::format("database {}: {}: {}", file.string(), printable(check),
-                                                     remedy_for(ErrorKind::corrupt)));
+    } else if (check) {
+      const std::string found = database.execAndGet("PRAGMA quick_check(1)").getString();
+      if (found != "ok") {
+        return failure(ErrorKind::corrupt, fmt::format("database {}: {}: {}", file.string(), printable(found),
+                                                       remedy_for(ErrorKind::corrupt)));
+      }
     }
     if (!empty && version < kSchemaVersion) {
       SQLite::Transaction transaction(database);

@@ -17,6 +17,8 @@ namespace serin::controller {
 class StateDb {
  public:
   static Result<StateDb> open(const std::filesystem::path& file);
+  /// A further connection to the same file, for another thread. Its pages are not checked once more.
+  [[nodiscard]] Result<StateDb> another() const;
   StateDb(StateDb&&) noexcept;
   StateDb& operator=(StateDb&&) noexcept;
   ~StateDb();
@@ -41,6 +43,7 @@ class StateDb {
 
  private:
   struct Parts;
+  static Result<StateDb> open(const std::filesystem::path& file, bool check);
   explicit StateDb(std::unique_ptr<Parts> parts);
   std::unique_ptr<Parts> parts_;
 };

@@ -11,6 +11,7 @@
 #include "controller/operate/answers.h"
 #include "controller/operate/countdown.h"
 #include "controller/operate/table.h"
+#include "controller/rollout/catch_up.h"
 #include "controller/rollout/cohort.h"
 #include "protocol/limits.h"
 #include "protocol/text.h"
@@ -74,6 +75,19 @@ void add_live_notes(std::string& note, const ApplicationStatus& status) {
   }
 }
 
+std::string catch_up_text(const controller::CatchUp& host, Now now) {
+  if (host.failures == 0) return "catching up";
+  std::string next = "not tried again before its agent is restarted";
+  if (!host.not_before) {
+    next = "tried again now";
+  } else if (host.failures < rollout::kCatchUpFailuresMax) {
+    const auto left = std::max(std::chrono::ceil<std::chrono::seconds>(*host.not_before - now.steady), 0s);
+    next = "tried again in " + duration_text(left);
+  }
+  return fmt::format("catching up failed {} of {} times, {}: {}", host.failures, rollout::kCatchUpFailuresMax, next,
+                     printable(host.trouble, 300));
+}
+
 HostLine host_line(const ControllerState& state, const controller::ApplicationSettings& settings,
                    const fleet::Host& host, Now now) {
   HostLine line{.name = host.record.name, .group = group_of(settings, host)};
@@ -113,11 +127,7 @@ HostLine host_line(const ControllerState& state, const controller::ApplicationSe
                          host.session->wall_offset_ms > 0 ? "ahead" : "behind"));
   }
   const auto catching_up = state.catching_up.find({host.record.name, settings.name});
-  if (catching_up != state.catching_up.end()) {
-    add_note(line.note, catching_up->second.failures == 0
-                            ? "catching up"
-                            : fmt::format("catching up failed {} times", catching_up->second.failures));
-  }
+  if (catching_up != state.catching_up.end()) add_note(line.note, catch_up_text(catching_up->second, now));
   return line;
 }
 
@@ -237,6 +247,11 @@ OperatorEvent render_status(const ControllerState& state, const ApplicationName&
     const std::string alarm = printable(found->second.text, kSummaryBytes);
     text += fmt::format("ALARM after r{}: {}\n", found->second.release, alarm);
     json["alarm"] = {{"release", found->second.release}, {"text", alarm}};
+  }
+  json["building"] = nullptr;
+  if (const auto build = state.building.find(application); build != state.building.end()) {
+    text += lock_text(state, application, now) + "\n";
+    json["building"] = {{"owner", printable(build->second.owner)}};
   }
   json["deployment"] = nullptr;
   if (const auto active = state.active.find(application); active != state.active.end()) {

@@ -55,11 +55,17 @@ std::string evidence_text(const judge::Verdict& verdict) {
   return text;
 }
 
+/// All of it but where so many hosts would make more than a message holds.
+std::string detail_of(const rollout::Rollout& rollout, const rollout::PlanHost& host) {
+  constexpr std::size_t kHostsInFull = 1'000;
+  return printable(host.detail, rollout.hosts.size() > kHostsInFull ? 160 : 4'096);
+}
+
 std::string host_table(const rollout::Rollout& rollout) {
   Table table{{"HOST", "STAGE", "STEP", "FORMER", "WHAT"}};
   for (const rollout::PlanHost& host : rollout.hosts) {
     table.add({host.host, rollout.stages[host.stage].name, words_of(name_of(host.step)),
-               rollout::former_text(host.former), printable(host.detail, 160)});
+               rollout::former_text(host.former), detail_of(rollout, host)});
   }
   return table.text();
 }
@@ -96,7 +102,7 @@ OperatorEvent render_show(const evidence::StoredTrace& stored, Now now) {
                             {"step", name_of(host.step)},
                             {"former", host.former == rollout::kAdopted ? 0 : host.former},
                             {"former_adopted", host.former == rollout::kAdopted},
-                            {"detail", printable(host.detail, 400)}});
+                            {"detail", detail_of(rollout, host)}});
   }
   return {.final = true,
           .exit_code = 0,

@@ -103,7 +103,7 @@ struct PackShelf::Parts {
       } else if (!stop.stop_requested()) {
         ++failed;
         // Hosts only know the id of an object that is wrong.
-        if (written.error().kind == ErrorKind::corrupt) spdlog::error("no pack: {}", written.error().text);
+        spdlog::error("no pack: {}", written.error().text);
       }
     }
     known.with([&](Known& all) {

@@ -20,6 +20,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr unsigned kEncodersMax = 4;
+constexpr const char* kMendFolder = "; a deploy of the whole source makes it anew";
 /// That a pack leaves free: the database has the rest of it for itself.
 constexpr std::uint64_t kReserveBytes = 4 * limits::kControllerReserveBytes;
 
@@ -45,15 +46,15 @@ PackWriter::PackWriter(fs::path folder, const std::string& mark, posix::ObjectRe
       encoders_(std::clamp(std::thread::hardware_concurrency(), 1U, kEncodersMax)) {}
 
 Result<std::uint64_t> PackWriter::write(const ObjectId& from, const ObjectId& to, const std::stop_token& stop) {
-  const auto groups = plan_pack(from, to, [this](const ObjectId& id) -> Result<Tree> {
-    const auto bytes = objects_.read(id, limits::kTreeObjectBytesMax);
-    if (!bytes) return std::unexpected(bytes.error());
-    return decode_tree(*bytes);
-  });
-  if (!groups) return std::unexpected(groups.error());
+  const auto groups = plan_pack(from, to, [this](const ObjectId& id) { return load(id); });
+  if (!groups) {
+    const bool is_lost = groups.error().kind == ErrorKind::corrupt || groups.error().kind == ErrorKind::not_found;
+    return failure(groups.error().kind, groups.error().text + (is_lost ? kMendFolder : ""));
+  }
   const fs::path& temporary = temporary_;
   const posix::UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) return std::unexpected(posix::errno_error("make " + temporary.string(), errno));
+  wrong_ = {};
   Sha256 hash;
   const std::string start = encode_pack_start(from, to);
   hash.update(start);
@@ -63,12 +64,33 @@ Result<std::uint64_t> PackWriter::write(const ObjectId& from, const ObjectId& to
   if (!written) bytes = std::unexpected(written.error());
   if (!bytes) {
     ::unlink(temporary.c_str());
-    return bytes;
+    return wrong_.is_nothing() ? bytes : std::unexpected(explain(bytes.error(), from, to));
   }
   if (::rename(temporary.c_str(), (folder_ / pack_name(from, to).hex()).c_str()) != 0) {
     return std::unexpected(posix::errno_error("rename " + temporary.string(), errno));
   }
   return start.size() + *bytes;
+}
+
+Result<Tree> PackWriter::load(const ObjectId& id) const {
+  const auto bytes = objects_.read(id, limits::kTreeObjectBytesMax);
+  if (!bytes) return std::unexpected(bytes.error());
+  return decode_tree(*bytes);
+}
+
+/// Of an object that is wrong: which path it is, since nobody knows files by their hash, and what mends it.
+Error PackWriter::explain(const Error& error, const ObjectId& from, const ObjectId& to) const {
+  for (const ObjectId& root : {to, from}) {
+    const auto all = diff_trees({}, root, [this](const ObjectId& id) { return load(id); });
+    if (!all) continue;
+    const auto found =
+        std::ranges::find_if(*all, [&](const PathChange& c) { return c.after && c.after->id == wrong_; });
+    if (found == all->end()) continue;
+    if (found->after->kind == EntryKind::folder) return {error.kind, error.text + kMendFolder};
+    return {error.kind, fmt::format("{}: it is {}; touch that in the source and deploy it again", error.text,
+                                    printable(found->path))};
+  }
+  return error;
 }
 
 /// The groups, the end and the edition.
@@ -96,8 +118,12 @@ Result<std::uint64_t> PackWriter::write_groups(int fd, const std::vector<Planned
       encoded[0] = encode(groups[next], encoders_[0]);
     }
     for (std::size_t i = 0; i < count; ++i) {
-      if (!encoded[i]) return std::unexpected(encoded[i].error());
+      if (!encoded[i]) {
+        wrong_ = encoders_[i].wrong;
+        return std::unexpected(encoded[i].error());
+      }
       if (auto good = check_piece(groups[next + i], encoders_[i].content, pieces); !good) {
+        wrong_ = pieces.id;
         return std::unexpected(good.error());
       }
       if (auto written = write(*encoded[i]); !written) return std::unexpected(written.error());
@@ -117,6 +143,7 @@ Result<std::string> PackWriter::encode(const PlannedGroup& group, Encoder& encod
   for (const PlannedEntry& planned : group) {
     const PackEntry& entry = planned.entry;
     const std::size_t before = encoder.content.size();
+    encoder.wrong = entry.id;
     if (auto read = append_object(objects_, entry.id, entry.offset, entry.bytes, encoder.content); !read) {
       return std::unexpected(read.error());
     }
@@ -126,6 +153,7 @@ Result<std::string> PackWriter::encode(const PlannedGroup& group, Encoder& encod
       }
     }
     if (entry.base_bytes != 0) {
+      encoder.wrong = planned.base;
       if (auto read = append_object(objects_, planned.base, entry.base_offset, entry.base_bytes, encoder.prefix);
           !read) {
         return std::unexpected(read.error());
@@ -133,15 +161,14 @@ Result<std::string> PackWriter::encode(const PlannedGroup& group, Encoder& encod
     }
     entries.push_back(entry);
   }
+  encoder.wrong = {};
   return encode_pack_group(entries, encoder.content, encoder.prefix, encoder.compressor);
 }
 
 Result<void> PackWriter::check(const ObjectId& named, const ObjectId& hashed) const {
   if (named == hashed) return {};
-  return failure(ErrorKind::corrupt,
-                 fmt::format("object {} is damaged: its bytes have another hash ({}); touch its file in the source and "
-                             "deploy that again",
-                             named.brief(), objects_.path_of(named).string()));
+  return failure(ErrorKind::corrupt, fmt::format("object {} is damaged: its bytes have another hash ({})",
+                                                 named.brief(), objects_.path_of(named).string()));
 }
 
 /// An object that is larger than a group: its pieces are groups one after the other.

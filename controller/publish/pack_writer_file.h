@@ -19,14 +19,16 @@ class PackWriter {
   /// What it writes lies in FOLDER/new.MARK until it is whole.
   PackWriter(std::filesystem::path folder, const std::string& mark, posix::ObjectReader objects);
   /// Writes FOLDER/NAME whole (see PackShelf) and gives its size. Not synced: it can be made again. `busy` when `stop`
-  /// is requested, `not_found` when an object is missing, `corrupt`, with its file, when the bytes of one are not its
-  /// name's, `no_space` when less than kControllerReserveBytes and some would be left on the disk.
+  /// is requested, `not_found` when an object is missing, `corrupt` when the bytes of one are not its name's: the text
+  /// has the object's file, its path in the tree, and what mends it. `no_space` when less than kControllerReserveBytes
+  /// and some would be left on the disk.
   Result<std::uint64_t> write(const ObjectId& from, const ObjectId& to, const std::stop_token& stop);
 
  private:
   struct Encoder {
     Compressor compressor;
     std::string content, prefix;  ///< reused
+    ObjectId wrong;               ///< what could not be read or is damaged
   };
   /// The object that comes in pieces at this moment.
   struct Pieces {
@@ -36,12 +38,15 @@ class PackWriter {
   Result<std::uint64_t> write_groups(int fd, const std::vector<PlannedGroup>& groups, Sha256& hash,
                                      const std::stop_token& stop);
   Result<std::string> encode(const PlannedGroup& group, Encoder& encoder) const;
+  [[nodiscard]] Result<Tree> load(const ObjectId& id) const;
+  [[nodiscard]] Error explain(const Error& error, const ObjectId& from, const ObjectId& to) const;
   [[nodiscard]] Result<void> check(const ObjectId& named, const ObjectId& hashed) const;
   Result<void> check_piece(const PlannedGroup& group, std::string_view content, Pieces& pieces) const;
 
   std::filesystem::path folder_, temporary_;
   posix::ObjectReader objects_;
   std::vector<Encoder> encoders_;
+  ObjectId wrong_;  ///< of the last write
 };
 
 }  // namespace serin::publish

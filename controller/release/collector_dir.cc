@@ -1,5 +1,6 @@
 #include "controller/release/collector_dir.h"
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -38,7 +39,12 @@ Result<std::unordered_set<ObjectId>> reached_from(const std::vector<ObjectId>& r
     const ObjectId id = folders.back();
     folders.pop_back();
     const auto bytes = objects.read(id, limits::kTreeObjectBytesMax);
-    if (!bytes) return failure(bytes.error(), "a release that is kept is not whole in the store");
+    if (!bytes) {
+      return failure(bytes.error().kind,
+                     fmt::format("a release that is kept is not whole in the store: {}. Nothing goes until a deploy of "
+                                 "the whole source made it anew, or the release is kept no longer (keep_releases)",
+                                 bytes.error().text));
+    }
     const auto tree = decode_tree(*bytes);
     if (!tree) return std::unexpected(tree.error());
     for (const TreeEntry& entry : tree->entries) {

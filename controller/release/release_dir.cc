@@ -103,11 +103,16 @@ struct ReleaseDir::Parts {
       if (const auto made = folders_made.find(id); made != folders_made.end()) return made->second;
     }
     const auto bytes = objects.read(id, limits::kTreeObjectBytesMax);
-    if (!bytes) {
-      return failure(bytes.error(),
-                     "the release before is not whole in the store (restore its objects, or roll back to another)");
-    }
+    // A release is whole or it is not: what is missing is damage, too.
+    if (!bytes && bytes.error().kind == ErrorKind::not_found) return failure(ErrorKind::corrupt, bytes.error().text);
+    if (!bytes) return std::unexpected(bytes.error());
     return decode_tree(*bytes);
+  }
+
+  /// `otherwise` where the object of the release before is lost or damaged.
+  Result<Tree> load_or(const ObjectId& id, const Tree& otherwise) {
+    auto tree = load(id);
+    return tree || tree.error().kind != ErrorKind::corrupt ? tree : otherwise;
   }
 
   Result<ObjectId> store(const Tree& tree) {
@@ -125,6 +130,7 @@ struct ReleaseDir::Parts {
   }
 
   Result<BuildResult> build(const BuildRequest& request, const Source& source, const std::vector<std::string>& paths);
+  Result<BuildResult> compare(const BuildRequest& request, const ObjectId& root, const std::optional<Totals>& scanned);
   Result<ObjectId> over_base(const BuildRequest& request, const std::vector<std::string>& paths,
                              const ExcludePatterns& exclude, SourceScan& scan);
   [[nodiscard]] StatCache read_cache(const BuildRequest& request) const;
@@ -153,6 +159,8 @@ Result<ObjectId> ReleaseDir::Parts::over_base(const BuildRequest& request, const
     if (!before) return std::unexpected(before.error());
     auto is = scan.at(path, *before);
     if (!is) return std::unexpected(is.error());
+    std::error_code unknown;
+    if (!*is && std::filesystem::is_empty(request.source, unknown)) return no_files(request.source, false);
     const std::string* pattern = *is || *before ? nullptr : exclude.match_with_folders(path, true);
     if (pattern != nullptr) {
       return failure(ErrorKind::refused, fmt::format("{} is excluded by '{}': see `exclude` in controller.toml",
@@ -170,13 +178,16 @@ Result<BuildResult> ReleaseDir::Parts::build(const BuildRequest& request, const 
   // For a few files the cache would cost more than it saves.
   const bool use_cache = is_whole || names_a_folder(source, paths);
   const StatCache known = use_cache ? read_cache(request) : StatCache{};
+  // A lost folder is made anew, mostly under the same name. None has an entry without a name: none is taken for it.
+  const FolderStore mended{.load = [this](const ObjectId& id) { return load_or(id, Tree{.entries = {TreeEntry{}}}); },
+                           .store = folders.store};
   SourceNames names(
       {.source = request.source, .exclude = exclude, .objects = objects, .opened = outside.opened_to_read});
   SourceScan scan({.source_fd = source.fd.get(),
                    .exclude = exclude,
                    .known = known,
                    .objects = objects,
-                   .folders = folders,
+                   .folders = is_whole ? mended : folders,
                    .trusted_before_s = outside.wall_seconds() - kTrustedAge_s,
                    .threads = outside.threads},
                   names);
@@ -192,11 +203,25 @@ Result<BuildResult> ReleaseDir::Parts::build(const BuildRequest& request, const 
     write_cache(request, known, now_known);
   }
   if (!root) return std::unexpected(root.error());
-  auto result = conclude(request, *root, is_whole ? std::optional(scan.found().totals) : std::nullopt, folders.load);
+  auto result = compare(request, *root, is_whole ? std::optional(scan.found().totals) : std::nullopt);
   if (!result) return result;
   result->files_read = scan.found().files_read;
   if (auto synced = objects.sync(); !synced) return failure(synced.error(), "make the release durable");
   return result;
+}
+
+/// What the release before is known to hold is compared with; what of it is lost counts as added.
+Result<BuildResult> ReleaseDir::Parts::compare(const BuildRequest& request, const ObjectId& root,
+                                               const std::optional<Totals>& scanned) {
+  auto result = conclude(request, root, scanned, folders.load);
+  if (result || !scanned || result.error().kind != ErrorKind::corrupt) return result;
+  if (!request.yes_delete) {
+    return failure(ErrorKind::refused,
+                   fmt::format("what this would remove cannot be told, since a folder of the release before is lost "
+                               "({}): is the source {} complete? Then: --yes-delete",
+                               result.error().text, printable(request.source)));
+  }
+  return conclude(request, root, scanned, [this](const ObjectId& id) { return load_or(id, Tree{}); });
 }
 
 Result<BuildResult> ReleaseDir::build(const BuildRequest& request) {
@@ -214,7 +239,13 @@ Result<BuildResult> ReleaseDir::build(const BuildRequest& request) {
     result = parts_->build(request, *source, *paths);
     parts_->folders_made.clear();
     if (result) parts_->built.emplace_back(result->root, parts_->outside.wall_seconds());
-    if (result || result.error().kind != ErrorKind::busy) return result;
+    if (result) return result;
+    if (result.error().kind == ErrorKind::corrupt) {
+      return failure(
+          result.error(),
+          "the release before is not whole in the store; deploying the whole source, without PATH, mends it");
+    }
+    if (result.error().kind != ErrorKind::busy) return result;
   }
   return failure(ErrorKind::refused, result.error().text);
 }

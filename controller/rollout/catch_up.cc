@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "controller/rollout/deployments.h"
+#include "controller/rollout/move.h"
 #include "controller/rollout/orders.h"
 
 namespace serin::rollout {
@@ -15,7 +16,6 @@ using controller::KnownRelease;
 
 constexpr auto kRetryAfter = std::chrono::minutes{5};
 constexpr auto kResendAfter = std::chrono::seconds{10};
-constexpr std::uint32_t kFailuresMax = 3;
 
 /// Larger than any order that the host has had, and than any that it was sent and may not have seen.
 OrderId next_order(const ControllerState& state, const HostName& host, const ApplicationStatus& status) {
@@ -46,7 +46,7 @@ bool is_due(CatchUp& current, const ApplicationStatus& status, std::uint64_t ses
     current.session = session;
     current.failures = 0;
   }
-  if (current.not_before) return current.failures < kFailuresMax && now.steady >= *current.not_before;
+  if (current.not_before) return current.failures < kCatchUpFailuresMax && now.steady >= *current.not_before;
   const bool at_work = status.last_order >= current.order;
   return !at_work && now.steady - current.since >= kResendAfter;
 }
@@ -101,6 +101,7 @@ void catch_up_outcome(ControllerState& state, const HostName& host, const Outcom
   }
   if (known->second.not_before) return;  // counted already: it was sent again
   ++known->second.failures;
+  known->second.trouble = failure_text(outcome);
   known->second.not_before = now.steady + kRetryAfter;
 }
 

@@ -8,6 +8,7 @@ namespace serin::rollout {
 /// no deployment of it is active: at most kCatchUpsAtOnce at a time for each application, a failed one again after five
 /// minutes and no more than three times for one session. Pure.
 inline constexpr std::size_t kCatchUpsAtOnce = 20;
+inline constexpr std::uint32_t kCatchUpFailuresMax = 3;
 
 /// Looks at one host after its hello or heartbeat.
 void catch_up_host(controller::ControllerState& state, const HostName& host, Now now, controller::Turn& turn);

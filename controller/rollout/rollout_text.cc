@@ -211,7 +211,7 @@ std::string failure_text(const Outcome& outcome) {
 }
 
 std::string host_text(const PlanHost& host) {
-  constexpr std::size_t kDetailBytes = 200;
+  constexpr std::size_t kDetailBytes = 300;
   if (host.detail.empty()) return fmt::format("{} ({})", host.host, name_of(host.step));
   return fmt::format("{} ({}: {})", host.host, name_of(host.step), printable(host.detail, kDetailBytes));
 }

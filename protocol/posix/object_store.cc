@@ -132,8 +132,8 @@ Result<std::string> ObjectReader::read(const ObjectId& id, std::size_t bytes_max
   }
   auto content = read_up_to(opened->fd.get(), opened->bytes, path_of(id));
   if (content && digest_of(*content) != id) {
-    return failure(ErrorKind::corrupt, fmt::format("object {} is damaged: its bytes have another hash; remove {}",
-                                                   id.brief(), path_of(id).string()));
+    return failure(ErrorKind::corrupt, fmt::format("object {} is damaged: its bytes have another hash ({})", id.brief(),
+                                                   path_of(id).string()));
   }
   return content;
 }
@@ -199,7 +199,7 @@ Result<void> ObjectWriter::recover() {
 
 Result<ObjectId> ObjectWriter::put(std::string_view bytes) {
   const ObjectId id = digest_of(bytes);
-  if (has(id)) return id;
+  if (auto there = is_whole(id); !there || *there) return there ? Result<ObjectId>(id) : std::unexpected(there.error());
   auto temporary = make_temporary();
   if (!temporary) return std::unexpected(temporary.error());
   if (auto written = write_all(temporary->fd.get(), bytes, temporary->path); !written)

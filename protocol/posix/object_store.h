@@ -46,11 +46,11 @@ class ObjectWriter : public ObjectReader {
   /// Makes the folders; removes temporary files of an earlier life and unsynced objects that did not survive it. One
   /// writer per folder: the caller holds a lock.
   static Result<ObjectWriter> open_folder(std::filesystem::path folder);
-  /// Stores the bytes; does nothing when the object is there.
+  /// Stores the bytes. An object that is there is hashed, and replaced when its bytes are not its name's.
   Result<ObjectId> put(std::string_view bytes);
   /// Copies the content of `source_fd` (from its start), hashing it on the way; gives id and size. `busy` when size or
   /// modification time change meanwhile, `refused` when it is larger than `bytes_max`, `invalid` when no regular file.
-  /// An object that is there is hashed, and replaced when its bytes are not its name's.
+  /// An object that is there is treated as by put().
   struct Stored {
     ObjectId id;
     std::uint64_t bytes = 0;

@@ -31,6 +31,23 @@ StoreHost host(const std::string& name) {
   return {{.name = name, .public_key = name}};
 }
 
+std::vector<Record> many_hosts() {
+  std::vector<Record> hosts;
+  hosts.reserve(2'000);
+  for (int i = 0; i < 2'000; ++i) hosts.emplace_back(host("web-" + std::to_string(i)));
+  return hosts;
+}
+
+/// The last ones: of rows, not of the schema, which every connection reads.
+void damage_pages(const std::filesystem::path& file) {
+  const auto pages = static_cast<int>(std::filesystem::file_size(file) / 4'096);
+  std::fstream bytes(file, std::ios::in | std::ios::out | std::ios::binary);
+  for (int page = pages - 20; page < pages; ++page) {
+    bytes.seekp(page * 4'096 + 3);
+    bytes << std::string(1'000, '\x5a');
+  }
+}
+
 TEST_F(StateDbRefusals, a_file_that_is_no_database) {
   std::ofstream(folder / "text.db") << "This is a letter, and a longer one than the header of a database would be. "
                                     << std::string(4'096, 'x');
@@ -41,21 +58,23 @@ TEST_F(StateDbRefusals, a_file_that_is_no_database) {
 }
 
 TEST_F(StateDbRefusals, a_database_with_damaged_pages) {
-  std::vector<Record> hosts;
-  hosts.reserve(2'000);
-  for (int i = 0; i < 2'000; ++i) hosts.emplace_back(host("web-" + std::to_string(i)));
-  commit(hosts);
+  commit(many_hosts());
   database = open(folder / "other.db");  // closes the first one: its log is written back
-  {
-    std::fstream bytes(file, std::ios::in | std::ios::out | std::ios::binary);
-    for (int page = 5; page < 30; ++page) {
-      bytes.seekp(page * 4'096 + 3);
-      bytes << std::string(1'000, '\x5a');
-    }
-  }
+  damage_pages(file);
   const Error error = error_of(file);
   EXPECT_EQ(error.kind, ErrorKind::corrupt);
   EXPECT_THAT(error.text, HasSubstr("move it away and restore a backup"));
+}
+
+TEST_F(StateDbRefusals, a_further_connection_is_not_checked_once_more) {
+  commit(many_hosts());
+  EXPECT_EQ(database.another().value().load().value().hosts.size(), many_hosts().size());
+  database = open(folder / "other.db");
+  database = open(file);
+  damage_pages(file);
+  const auto further = database.another();
+  EXPECT_TRUE(further) << further.error().text;
+  EXPECT_EQ(error_of(file).kind, ErrorKind::corrupt);
 }
 
 TEST_F(StateDbRefusals, the_database_of_another_program) {

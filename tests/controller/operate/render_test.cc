@@ -137,6 +137,41 @@ TEST(Render, status_tells_what_is_odd_about_a_host) {
   EXPECT_FALSE(fleet.status_json().at("hosts").at(3).at("runs_wanted").get<bool>());
 }
 
+TEST(Render, status_tells_that_a_release_is_being_built) {
+  Showing fleet;
+  fleet.state.building[kShop] = {.owner = "alice", .since = fleet.now.wall - 40s};
+  EXPECT_THAT(fleet.shown().text, HasSubstr("alice is building a release of shop (begun 40 s ago)\n"));
+  EXPECT_EQ(fleet.status_json().at("building").at("owner"), "alice");
+  fleet.state.building.clear();
+  EXPECT_EQ(fleet.status_json().at("building"), nullptr);
+}
+
+TEST(Render, status_tells_why_a_host_could_not_catch_up_and_when_it_is_tried_again) {
+  Showing fleet;
+  fleet.add_release(2, Trust::trusted);
+  fleet.state.wanted[kShop] = 2;
+  Order order = fleet.orders(fleet.heartbeat(1)).at(0);
+  const auto fail = [&] {
+    fleet.status(1).last_order = order.id;
+    fleet.say(1, Outcome{.application = kShop,
+                         .order = order.id,
+                         .result = StepResult::unchanged,
+                         .step = "pull",
+                         .output = "no space"});
+  };
+  fail();
+  fleet.now.steady += 10s;
+  EXPECT_THAT(fleet.shown().text, HasSubstr("catching up failed 1 of 3 times, tried again in 4m50s: pull: no space"));
+  for (int i = 0; i < 2; ++i) {
+    fleet.now.steady += 5min;
+    order = fleet.orders(fleet.heartbeat(1)).at(0);
+    EXPECT_THAT(fleet.shown().text, HasSubstr("times, tried again now: pull"));
+    fail();
+  }
+  EXPECT_THAT(fleet.shown().text,
+              HasSubstr("catching up failed 3 of 3 times, not tried again before its agent is restarted: pull"));
+}
+
 TEST(Render, status_tells_what_serves_other_code_than_the_release) {
   Showing fleet;
   fleet.status(1).old_code = {{.slot = "r9-9f86d081884c", .pid = 123, .command = "php-\x1b[0m"}};

@@ -67,6 +67,17 @@ TEST(Show, tells_the_verdict_with_its_numbers_and_how_each_host_fared) {
   EXPECT_EQ(document.at("plan").size(), 2U);
 }
 
+TEST(Show, a_long_reason_is_told_to_its_end_where_hosts_are_few) {
+  const std::string reason = "reload hook, exit 1: " + std::string(900, '.') + " the reason";
+  evidence::StoredTrace few = stored();
+  few.rollout.hosts.front().detail = reason;
+  EXPECT_THAT(render_show(few, {}).text, HasSubstr(reason));
+  EXPECT_EQ(json::parse(render_show(few, {}).json).at("plan").at(0).at("detail"), reason);
+  evidence::StoredTrace many = stored(10'000, 0);
+  for (auto& host : many.rollout.hosts) host.detail = reason;
+  EXPECT_LT(render_show(many, {}).text.size() + render_show(many, {}).json.size(), limits::kOperatorFrameBytesMax);
+}
+
 TEST(Show, a_trace_of_many_hosts_comes_in_parts_of_whole_lines) {
   const auto events = render_trace(stored(400, 300));
   ASSERT_GT(events.size(), 1U);

@@ -1,3 +1,4 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -5,6 +6,7 @@
 #include <random>
 
 #include "controller/publish/pack_shelf_file.h"
+#include "controller/publish/pack_writer_file.h"
 #include "controller/publish/small_packs_file.h"
 #include "protocol/pack.h"
 #include "protocol/posix/files.h"
@@ -17,6 +19,7 @@ using namespace std::chrono_literals;
 using apply::file;
 using apply::objects_of;
 using apply::SampleTree;
+using testing::HasSubstr;
 namespace fs = std::filesystem;
 
 class PackShelfTest : public testing::Test {
@@ -144,6 +147,35 @@ TEST_F(PackShelfTest, makes_none_of_an_object_that_is_damaged_small_or_in_pieces
     EXPECT_EQ(shelf_->counters().failed, 1U);
     EXPECT_EQ(files(), 0U);
   }
+}
+
+TEST_F(PackShelfTest, a_writer_tells_the_path_of_what_is_damaged_or_missing_and_what_mends_it) {
+  const SampleTree old{{"lib/a", file("old")}, {"lib/b", file("1")}};
+  const SampleTree now{{"lib/a", file("new")}, {"lib/b", file("1")}};
+  const ObjectId from = put(old);
+  const ObjectId to = put(now);
+  PackWriter writer(folder_.path(), "0", posix::ObjectReader(folder_.path()));
+  const auto without = [&](const ObjectId& id) {
+    const fs::path away = folder_ / "away";
+    fs::rename(store_.path_of(id), away);
+    const auto written = writer.write(from, to, {});
+    fs::rename(away, store_.path_of(id));
+    return written ? Error{} : written.error();
+  };
+  for (const char* content : {"new", "old"}) {
+    const Error error = without(digest_of(content));
+    EXPECT_EQ(error.kind, ErrorKind::not_found);
+    EXPECT_THAT(error.text, HasSubstr("it is lib/a; touch that in the source and deploy it again"));
+  }
+  const Error error = without(to);
+  EXPECT_EQ(error.kind, ErrorKind::not_found);
+  EXPECT_THAT(error.text, HasSubstr("a deploy of the whole source makes it anew"));
+  fs::permissions(store_.path_of(digest_of("new")), fs::perms::owner_all);
+  std::ofstream(store_.path_of(digest_of("new"))) << "ne!";
+  const auto damaged = writer.write(from, to, {});
+  ASSERT_FALSE(damaged);
+  EXPECT_EQ(damaged.error().kind, ErrorKind::corrupt);
+  EXPECT_THAT(damaged.error().text, HasSubstr("it is lib/a; touch that in the source and deploy it again"));
 }
 
 TEST_F(PackShelfTest, serves_none_that_was_damaged_while_it_was_not_there) {

@@ -1,5 +1,6 @@
 #include "controller/release/release_dir.h"
 
+#include <gmock/gmock.h>
 #include <sys/stat.h>
 
 #include "protocol/posix/files.h"
@@ -8,6 +9,7 @@
 namespace serin::release {
 namespace {
 
+using testing::HasSubstr;
 using Words = std::vector<std::string>;
 
 class ReleaseDirTest : public BuildFixture {};
@@ -180,6 +182,36 @@ TEST_F(ReleaseDirTest, reads_a_known_file_again_when_the_store_has_lost_it) {
   const BuildResult again = build();
   EXPECT_EQ(read_, Words{"a"});
   EXPECT_EQ(words_of(again.root), (Words{"a=1", "b=2"}));
+}
+
+TEST_F(ReleaseDirTest, makes_a_damaged_or_lost_folder_of_the_base_anew_though_nothing_changed) {
+  write("a", "1");
+  write("d/b", "2");
+  write("d/e/c", "3");
+  const BuildResult base = build();
+  const auto d = store().path_of(paths_of(base.root)["d"].id);
+  ASSERT_TRUE(std::filesystem::remove(store().path_of(paths_of(base.root)["d/e"].id)));
+  ASSERT_EQ(::chmod(d.c_str(), 0644), 0);
+  std::ofstream(d) << "torn";
+  const BuildResult again = build(base);
+  EXPECT_EQ(again.root, base.root);
+  EXPECT_EQ(again.summary, DiffSummary{});
+  EXPECT_EQ(words_of(base.root), (Words{"a=1", "d/b=2", "d/e/c=3"}));
+  EXPECT_EQ(read_, Words{});
+}
+
+TEST_F(ReleaseDirTest, goes_out_over_a_base_with_a_lost_folder_only_when_what_it_deletes_is_meant) {
+  write("a", "1");
+  write("d/b", "2");
+  const BuildResult base = build();
+  ASSERT_TRUE(std::filesystem::remove(store().path_of(paths_of(base.root)["d"].id)));
+  remove("d/b");
+  EXPECT_THAT(refusal(base).text, HasSubstr("what this would remove cannot be told"));
+  BuildRequest meant = request(base);
+  meant.yes_delete = true;
+  const auto built = releases_->build(meant);
+  ASSERT_TRUE(built) << built.error().text;
+  EXPECT_EQ(words_of(built->root), (Words{"a=1", "d/"}));
 }
 
 TEST_F(ReleaseDirTest, need_not_read_again_after_a_refusal_what_was_read_before_it) {

@@ -164,9 +164,18 @@ TEST_F(ReleasePathsTest, are_refused_when_they_delete_too_much) {
   EXPECT_EQ(words_of(releases_->build(half)->root), (Words{"a=1", "e/f/g=4444"}));
 }
 
-TEST_F(ReleasePathsTest, say_so_when_the_base_is_not_whole_in_the_store) {
+TEST_F(ReleasePathsTest, say_so_when_the_base_is_not_whole_in_the_store_and_what_mends_it) {
   ASSERT_TRUE(std::filesystem::remove(store().path_of(base_.root)));
-  EXPECT_THAT(refusal(base_, {"a"}).text, HasSubstr("the release before is not whole in the store"));
+  EXPECT_THAT(refusal(base_, {"a"}).text,
+              HasSubstr("the release before is not whole in the store; deploying the whole source, without PATH"));
+}
+
+TEST_F(ReleasePathsTest, are_not_removed_because_the_source_is_not_mounted) {
+  std::filesystem::remove_all(source());
+  std::filesystem::create_directory(source());
+  const Error error = refusal(base_, {"a"});
+  EXPECT_EQ(error.kind, ErrorKind::refused);
+  EXPECT_THAT(error.text, HasSubstr("holds no file: is it mounted"));
 }
 
 }  // namespace

@@ -110,6 +110,15 @@ TEST(ObjectStore, puts_a_file_again_whose_object_is_damaged) {
   EXPECT_EQ(store.read(id, 100).value(), "content");
 }
 
+TEST(ObjectStore, puts_bytes_again_whose_object_is_damaged) {
+  const TemporaryFolder folder;
+  auto store = ObjectWriter::open_folder(folder.path()).value();
+  const ObjectId id = store.put("a folder").value();
+  overwrite(store.path_of(id), "a golder");
+  EXPECT_EQ(store.put("a folder").value(), id);
+  EXPECT_EQ(store.read(id, 100).value(), "a folder");
+}
+
 TEST(ObjectStore, a_file_that_reads_shorter_than_announced_is_busy) {
   const TemporaryFolder folder;
   auto store = ObjectWriter::open_folder(folder.path());
