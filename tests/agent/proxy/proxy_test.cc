@@ -142,5 +142,24 @@ TEST_F(ProxyTest, strangers_do_not_get_in_and_who_was_revoked_neither) {
   EXPECT_EQ(neighbour(proxy_keys_).state(), posix::ClientSocket::State::connected) << "this host itself always";
 }
 
+TEST_F(ProxyTest, who_is_not_of_the_fleet_any_more_gets_no_further_part_on_a_connection_that_it_has) {
+  const ObjectId id = put(std::string(3 * limits::kChunkBytes, 'p'));
+  const auto keys = posix::make_curve_keys(), other_keys = posix::make_curve_keys();
+  proxy_.admit({.admitted = raw_of(keys) + raw_of(other_keys)});
+  Puller host = neighbour(keys), other = neighbour(other_keys);
+  ASSERT_TRUE(get(host, id));
+  const auto answers_after = [&](const FleetKeys& news) {
+    proxy_.admit(news);
+    host.ask(7, {.object = id, .length = limits::kChunkBytes});
+    // Whose answer comes after that asked after it.
+    EXPECT_EQ(other.get(id).payload.size(), limits::kChunkBytes);
+    EXPECT_EQ(other.get(id).payload.size(), limits::kChunkBytes);
+    return host.answer_within(100ms).has_value();
+  };
+  EXPECT_FALSE(answers_after({.revoked = raw_of(keys)}));
+  EXPECT_TRUE(answers_after({.admitted = raw_of(keys)}));
+  EXPECT_FALSE(answers_after({.begins = true, .ends = true, .admitted = raw_of(other_keys)})) << "not on the list";
+}
+
 }  // namespace
 }  // namespace serin::proxy
