@@ -56,16 +56,6 @@ std::uint64_t random_seed() {
   return seed;
 }
 
-/// A host that cannot serve is no proxy, and deploys all the same.
-std::optional<proxy::Proxy> start_proxy(AgentSettings& settings, const posix::CurveKeys& keys) {
-  if (settings.proxy.port == 0) return std::nullopt;
-  auto started = proxy::Proxy::start(settings.proxy, keys, settings.state_dir);
-  if (started) return std::move(*started);
-  spdlog::error("this host is no proxy until it is started again: {}", started.error().text);
-  settings.proxy.port = 0;
-  return std::nullopt;
-}
-
 }  // namespace
 
 struct AgentLoop::Parts {
@@ -368,7 +358,7 @@ Result<AgentLoop> AgentLoop::open(const AgentSettings& settings) {
   auto keys = posix::load_or_make_curve_keys(state_dir / "keys" / "agent");
   if (!keys) return std::unexpected(keys.error());
   AgentSettings used = settings;
-  auto proxy = start_proxy(used, *keys);
+  auto proxy = proxy::start_if_wanted(used, *keys);
   return AgentLoop(std::make_unique<Parts>(used, std::move(*lock), std::move(*keys), std::move(proxy)));
 }
 

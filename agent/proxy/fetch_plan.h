@@ -35,10 +35,12 @@ ObjectId name_of(const FetchAction& action);
 
 /// What a proxy asks of the controller, and in which order the bytes come: whole packs and objects, one part of each in
 /// turn, so that a large one does not hold up a small one, never more than limits::kCreditBytes outstanding. What has
-/// begun to come has every second turn, so that it is not held up by any number of things that do not exist. Pure;
-/// single-threaded.
+/// begun to come has every second turn, so that it is not held up by any number of things that do not exist. Asks for
+/// no more bytes a second than `bytes_per_s`; 0: no bound. Pure; single-threaded.
 class FetchPlan {
  public:
+  explicit FetchPlan(std::uint64_t bytes_per_s = 0) : bytes_per_s_(bytes_per_s) {}
+
   /// Does nothing when it is on its way.
   void want(const GetObject& what);
   [[nodiscard]] bool empty() const { return jobs_.empty(); }
@@ -79,12 +81,16 @@ class FetchPlan {
   std::optional<GetObject> request_of_next(std::deque<ObjectId>& turns, SteadyTime now);
   void forget_requests(Job& job);
   void begin_anew(Job& job);
+  bool rests(SteadyTime now);
 
   std::map<ObjectId, Job> jobs_;
   std::deque<ObjectId> turns_, new_turns_;  ///< of those that have begun to come, and of the others
   bool new_ones_next_ = false;
   std::deque<std::string> given_;  ///< early parts that the last actions show
   std::uint64_t outstanding_ = 0;
+  std::uint64_t bytes_per_s_;
+  std::uint64_t unpaid_ = 0;  ///< bytes that came and for which no time has been waited
+  SteadyTime ask_not_before_{};
 };
 
 }  // namespace serin::proxy

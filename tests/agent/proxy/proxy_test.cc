@@ -23,7 +23,7 @@ constexpr std::uint64_t kCacheBytes = 10'000'000;
 /// A controller's content socket, and a proxy of it.
 class ProxyTest : public ContentFixture {
  protected:
-  ProxyTest() : proxy_(std::move(Proxy::start(settings(), proxy_keys_, state_.path())).value()) {
+  ProxyTest() : proxy_(std::move(Proxy::start(settings(state_.path()), proxy_keys_)).value()) {
     gatekeeper_.allow(proxy_keys_.public_key, "web-01");
     proxy_.fetch_from({.proxy = {}, .endpoint = server_.endpoint(), .server_key = keys_.public_key});
   }
@@ -52,7 +52,7 @@ class ProxyTest : public ContentFixture {
   TemporaryFolder state_;
 
  private:
-  static agent::ProxySettings settings() {
+  static agent::AgentSettings settings(const std::filesystem::path& state_dir) {
     // Whatever port is free: the settings of real hosts name one.
     posix::LinkContext context;
     const posix::Gatekeeper gate{context};
@@ -61,10 +61,10 @@ class ProxyTest : public ContentFixture {
             context, {.endpoint = "tcp://127.0.0.1:*", .curve = posix::make_curve_keys(), .frame_bytes_max = 1'000})
             .value();
     const std::string endpoint = probe.endpoint();
-    return {.port = static_cast<std::uint16_t>(std::stoi(endpoint.substr(endpoint.rfind(':') + 1))),
-            .listen = "127.0.0.1",
-            .address = {},
-            .cache_bytes = kCacheBytes};
+    return {.state_dir = state_dir,
+            .proxy = {.port = static_cast<std::uint16_t>(std::stoi(endpoint.substr(endpoint.rfind(':') + 1))),
+                      .listen = "127.0.0.1",
+                      .cache_bytes = kCacheBytes}};
   }
 
  protected:
