@@ -14,8 +14,7 @@ namespace serin::proxy {
 /// ask elsewhere. No more than `bytes_per_s`; 0: no bound. `context` and `shelf` outlive it.
 class ContentFetcher {
  public:
-  ContentFetcher(posix::LinkContext& context, posix::CurveKeys keys, ContentShelf& shelf,
-                 std::uint64_t bytes_per_s);
+  ContentFetcher(posix::LinkContext& context, posix::CurveKeys keys, ContentShelf& shelf, std::uint64_t bytes_per_s);
   ContentFetcher(const ContentFetcher&) = delete;
   ContentFetcher& operator=(const ContentFetcher&) = delete;
   ~ContentFetcher();  ///< stops the thread

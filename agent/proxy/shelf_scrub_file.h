@@ -8,8 +8,9 @@
 
 namespace serin::proxy {
 
-/// Hashes what lies on the shelf in threads of its own, at idle priority, round after round: a byte that a disk has turned is served no
-/// longer than until the next one. How much is read does not depend on what anybody asks for. `shelf` outlives it.
+/// Hashes what lies on the shelf in threads of its own, at idle priority, round after round: a byte that a disk has
+/// turned is served no longer than until the next one. How much is read does not depend on what anybody asks for.
+/// `shelf` outlives it.
 class ShelfScrub {
  public:
   struct Terms {

@@ -16,7 +16,7 @@ std::uint64_t SourcePatience::least(std::uint64_t left) const {
 }
 
 std::optional<SourcePatience::Trouble> SourcePatience::check(SteadyTime now, bool owes, std::uint64_t bytes,
-                                                          std::uint64_t left) {
+                                                             std::uint64_t left) {
   if (now - heard_ > bounds_.silence) {
     return Trouble{.text = fmt::format("did not answer for {} s", bounds_.silence / 1s), .is_silence = true};
   }

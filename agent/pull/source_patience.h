@@ -13,16 +13,18 @@ namespace serin::pull {
 class SourcePatience {
  public:
   struct Bounds {
-    Duration silence;          ///< it owes an answer
-    Duration nothing_new;      ///< it answers, with nothing of use; `busy` is of no use
+    Duration silence;      ///< it owes an answer
+    Duration nothing_new;  ///< it answers, with nothing of use; `busy` is of no use
     /// Less in kSlowLook, while it owes something, is too slow: of what is left the part that kAllWithin asks for, but
     /// no less than the first, and no more than the second, so that whoever serves many at once is not done without.
     std::uint64_t slow_bytes, slow_bytes_of_much;
   };
   static constexpr Duration kSlowLook = std::chrono::seconds{5};
   static constexpr Duration kAllWithin = std::chrono::minutes{10};
-  static constexpr Bounds kOfController{
-      .silence = std::chrono::seconds{10}, .nothing_new = std::chrono::seconds{60}, .slow_bytes = 0, .slow_bytes_of_much = 0};
+  static constexpr Bounds kOfController{.silence = std::chrono::seconds{10},
+                                        .nothing_new = std::chrono::seconds{60},
+                                        .slow_bytes = 0,
+                                        .slow_bytes_of_much = 0};
   /// Slow: 13 kB/s; 131 kB/s with 79 MB left or more.
   static constexpr Bounds kOfProxy{.silence = std::chrono::seconds{3},
                                    .nothing_new = std::chrono::seconds{60},

@@ -159,7 +159,8 @@ void finish(ControllerState& state, const ApplicationName& application, Now now,
   for (const auto& [name, host] : state.roster.hosts()) refresh_trust(state, application, name, now);
 }
 
-/// `prefetch = "off"`: until the first verdict even the bytes stay away from the other hosts, and proxies would keep them.
+/// `prefetch = "off"`: until the first verdict even the bytes stay away from the other hosts, and proxies would keep
+/// them.
 bool is_kept_from_proxies(const Rollout& rollout, const PlanHost& host) {
   if (rollout.prefetch || rollout.unchecked()) return false;
   const auto judged = std::ranges::find_if(rollout.stages, &Stage::judged);

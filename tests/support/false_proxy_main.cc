@@ -1,5 +1,5 @@
-// A proxy that lies, for the system tests: it has the key of a host of the fleet, speaks the content protocol and serves
-// what nobody should take.
+// A proxy that lies, for the system tests: it has the key of a host of the fleet, speaks the content protocol and
+// serves what nobody should take.
 //
 //   false_proxy KEY_FILE HOSTS_FILE ADDRESS:PORT HOW
 //
@@ -64,8 +64,8 @@ const std::map<std::string, Answers> kAnswers{
     {"huge", [](const GetObject& get) { return part(get, limits::kObjectBytesMax, get.length); }},
     {"busy",
      [](const GetObject& get) {
-       return Answer{ObjectRefused{
-           .object = get.object, .offset = get.offset, .reason = RefusalReason::busy, .retry_ms = 5}};
+       return Answer{
+           ObjectRefused{.object = get.object, .offset = get.offset, .reason = RefusalReason::busy, .retry_ms = 5}};
      }},
     {"silent", [](const GetObject&) { return Answer{Resync{}}; }},
 };
@@ -115,9 +115,8 @@ int run(const std::string& key_file, const std::string& hosts_file, const std::s
     words >> key >> name;
     if (const auto raw = from_hex(key)) gate.allow(*raw, name);
   }
-  auto socket = posix::ServerSocket::bind(context, {.endpoint = "tcp://" + address,
-                                                    .curve = *keys,
-                                                    .frame_bytes_max = limits::kContentFrameBytesMax + 1});
+  auto socket = posix::ServerSocket::bind(
+      context, {.endpoint = "tcp://" + address, .curve = *keys, .frame_bytes_max = limits::kContentFrameBytesMax + 1});
   if (!socket) {
     fmt::print(stderr, "{}\n", socket.error().text);
     return 1;
