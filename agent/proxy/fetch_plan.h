@@ -11,6 +11,7 @@
 #include "protocol/clock.h"
 #include "protocol/error.h"
 #include "protocol/messages.h"
+#include "protocol/rate_bound.h"
 
 namespace serin::proxy {
 
@@ -39,7 +40,7 @@ ObjectId name_of(const FetchAction& action);
 /// no more bytes a second than `bytes_per_s`; 0: no bound. Pure; single-threaded.
 class FetchPlan {
  public:
-  explicit FetchPlan(std::uint64_t bytes_per_s = 0) : bytes_per_s_(bytes_per_s) {}
+  explicit FetchPlan(std::uint64_t bytes_per_s = 0) : rate_(bytes_per_s) {}
 
   /// Does nothing when it is on its way.
   void want(const GetObject& what);
@@ -81,16 +82,14 @@ class FetchPlan {
   std::optional<GetObject> request_of_next(std::deque<ObjectId>& turns, SteadyTime now);
   void forget_requests(Job& job);
   void begin_anew(Job& job);
-  bool rests(SteadyTime now);
 
   std::map<ObjectId, Job> jobs_;
   std::deque<ObjectId> turns_, new_turns_;  ///< of those that have begun to come, and of the others
   bool new_ones_next_ = false;
   std::deque<std::string> given_;  ///< early parts that the last actions show
   std::uint64_t outstanding_ = 0;
-  std::uint64_t bytes_per_s_;
-  std::uint64_t unpaid_ = 0;  ///< bytes that came and for which no time has been waited
-  SteadyTime ask_not_before_{};
+  RateBound rate_;
+  std::uint64_t came_ = 0;  ///< since the rate was told
 };
 
 }  // namespace serin::proxy
