@@ -57,7 +57,7 @@ const std::map<std::string, Answers> kAnswers{
     // Of the right size, which the folder that names it has told, and with wrong bytes.
     {"objects", [](const GetObject& get) { return get.is_pack() ? absent(get) : part(get, get.length, get.length); }},
     // Larger with each part.
-    {"sizes", [](const GetObject& get) { return part(get, get.offset + 2 * get.length, get.length); }},
+    {"sizes", [](const GetObject& get) { return part(get, get.offset + std::uint64_t{2} * get.length, get.length); }},
     // A byte more than was asked for.
     {"lengths", [](const GetObject& get) { return part(get, get.offset + get.length, get.length + 1); }},
     // More than anybody has room for.
