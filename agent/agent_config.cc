@@ -269,6 +269,8 @@ constexpr Key<AgentSettings> kKeys[] = {
      [](const Setting& at, AgentSettings& to) {
        at.read_bytes(to.proxy.cache_bytes, 64'000'000, 100'000'000'000'000);
      }},
+    {"proxy_rate", "0",
+     [](const Setting& at, AgentSettings& to) { at.read_bytes(to.proxy.bytes_per_s, 0, 1'000'000'000'000); }},
     {"log_level", R"("info")",
      [](const Setting& at, AgentSettings& to) {
        at.read_choice<std::string>(

@@ -106,6 +106,7 @@ struct ProxySettings {
   std::string listen = "*";                   ///< for all, or an address or a network interface of this machine
   std::string address;                        ///< where neighbours reach it; empty: where the controller sees it
   std::uint64_t cache_bytes = 4'000'000'000;  ///< of the controller's content that it keeps
+  std::uint64_t bytes_per_s = 0;              ///< fetched of it at most, whoever wants it and however soon; 0: no bound
   friend bool operator==(const ProxySettings&, const ProxySettings&) = default;
 };
 

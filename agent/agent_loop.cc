@@ -56,25 +56,14 @@ std::uint64_t random_seed() {
   return seed;
 }
 
-/// A host that cannot serve is no proxy, and deploys all the same.
-std::optional<proxy::Proxy> start_proxy(AgentSettings& settings, const posix::CurveKeys& keys) {
-  if (settings.proxy.port == 0) return std::nullopt;
-  auto started = proxy::Proxy::start(settings.proxy, keys, settings.state_dir);
-  if (started) return std::move(*started);
-  spdlog::error("this host is no proxy until it is started again: {}", started.error().text);
-  settings.proxy.port = 0;
-  return std::nullopt;
-}
-
 }  // namespace
 
 struct AgentLoop::Parts {
-  Parts(const AgentSettings& with, posix::LockFile state_lock, posix::CurveKeys with_keys,
-        std::optional<proxy::Proxy> with_proxy)
+  Parts(const AgentSettings& with, posix::LockFile state_lock, posix::CurveKeys with_keys)
       : settings(with),
         lock(std::move(state_lock)),
         keys(std::move(with_keys)),
-        own_proxy(std::move(with_proxy)),
+        own_proxy(proxy::start_if_wanted(settings, keys)),
         logs(settings, {.folder = settings.state_dir,
                         .boot_id = posix::boot_id(),
                         .new_run = to_hex(posix::random_bytes(8)),
@@ -99,7 +88,7 @@ struct AgentLoop::Parts {
   AgentSettings settings;
   posix::LockFile lock;
   posix::CurveKeys keys;
-  posix::SignalFd signals{SIGTERM, SIGINT};
+  posix::SignalFd signals{SIGTERM, SIGINT};  ///< before any thread is: each inherits what is blocked
   posix::LinkContext context{1};
   std::optional<proxy::Proxy> own_proxy;
   pull::ContentPulls pulls{context, keys, settings.prefetch_rate, random_seed()};
@@ -367,9 +356,7 @@ Result<AgentLoop> AgentLoop::open(const AgentSettings& settings) {
   }
   auto keys = posix::load_or_make_curve_keys(state_dir / "keys" / "agent");
   if (!keys) return std::unexpected(keys.error());
-  AgentSettings used = settings;
-  auto proxy = start_proxy(used, *keys);
-  return AgentLoop(std::make_unique<Parts>(used, std::move(*lock), std::move(*keys), std::move(proxy)));
+  return AgentLoop(std::make_unique<Parts>(settings, std::move(*lock), std::move(*keys)));
 }
 
 void AgentLoop::run() {

@@ -149,7 +149,8 @@ struct Order {
   OrderAction action = OrderAction::unknown;
   std::string recipient;  ///< hex of the agent's CURVE key: an order for another is refused
   SignedRelease release;
-  bool take_back = false;  ///< the host returns from a failed release: only words depend on it
+  bool take_back = false;        ///< the host returns from a failed release: only words depend on it
+  bool from_controller = false;  ///< content is not to come through proxies, which would keep it
   friend bool operator==(const Order&, const Order&) = default;
 };
 

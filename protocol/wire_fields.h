@@ -93,6 +93,7 @@ void fields(V& v, Order& m) {
   v("recipient", m.recipient);
   v("release", m.release);
   v("take_back", m.take_back);
+  v("from_controller", m.from_controller);
 }
 template <class V>
 void fields(V& v, OutcomeReply& m) {

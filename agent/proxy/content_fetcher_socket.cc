@@ -29,10 +29,12 @@ constexpr auto kRest = 1'000ms;
 }  // namespace
 
 struct ContentFetcher::Parts {
-  Parts(posix::LinkContext& with_context, posix::CurveKeys with_keys, ContentShelf& with_shelf)
+  Parts(posix::LinkContext& with_context, posix::CurveKeys with_keys, ContentShelf& with_shelf,
+        std::uint64_t bytes_per_s)
       : context(with_context),
         keys(std::move(with_keys)),
         shelf(with_shelf),
+        plan(bytes_per_s),
         thread([this](const std::stop_token& stop) { run(stop); }) {}
   ~Parts() {
     thread.request_stop();
@@ -156,8 +158,9 @@ struct ContentFetcher::Parts {
   std::jthread thread;  ///< the last member: it uses the others
 };
 
-ContentFetcher::ContentFetcher(posix::LinkContext& context, posix::CurveKeys keys, ContentShelf& shelf)
-    : parts_(std::make_unique<Parts>(context, std::move(keys), shelf)) {}
+ContentFetcher::ContentFetcher(posix::LinkContext& context, posix::CurveKeys keys, ContentShelf& shelf,
+                               std::uint64_t bytes_per_s)
+    : parts_(std::make_unique<Parts>(context, std::move(keys), shelf, bytes_per_s)) {}
 ContentFetcher::~ContentFetcher() = default;
 
 void ContentFetcher::fetch_from(const pull::Source& controller) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "agent/proxy/content_shelf_file.h"
@@ -10,10 +11,10 @@ namespace serin::proxy {
 
 /// Fetches what the shelf wants from the controller, in a thread of its own, over one connection that is dialled when
 /// something is wanted and closed when nothing was for a while. What cannot be had within seconds fails, so that hosts
-/// ask elsewhere. `context` and `shelf` outlive it.
+/// ask elsewhere. No more than `bytes_per_s`; 0: no bound. `context` and `shelf` outlive it.
 class ContentFetcher {
  public:
-  ContentFetcher(posix::LinkContext& context, posix::CurveKeys keys, ContentShelf& shelf);
+  ContentFetcher(posix::LinkContext& context, posix::CurveKeys keys, ContentShelf& shelf, std::uint64_t bytes_per_s);
   ContentFetcher(const ContentFetcher&) = delete;
   ContentFetcher& operator=(const ContentFetcher&) = delete;
   ~ContentFetcher();  ///< stops the thread

@@ -20,6 +20,7 @@ namespace {
 using namespace std::chrono_literals;
 constexpr Duration kFailedFor = 5s;
 constexpr std::size_t kEntriesMax = 100'000;
+constexpr std::uint64_t kAll = posix::OpenedContent::kGone - 1;
 /// That content leaves free: slots and counts go before.
 constexpr std::uint64_t kReserveBytes = 256U << 20;
 constexpr std::uint64_t kSlackPart = 64;  ///< of the cache
@@ -60,7 +61,10 @@ Result<posix::OpenedContent> ContentShelf::find(const GetObject& what) {
         .fd = std::move(fd), .bytes = known->bytes, .edition = known->edition, .arrived = known->arrived};
   }
   if (known) {
-    if (auto opened = posix::open_content(path_of(what.object))) return opened;  // else it had to make room
+    if (auto opened = posix::open_content(path_of(what.object))) {  // else it had to make room
+      opened->arrived = known->arrived;
+      return opened;
+    }
   }
   if (want(what)) wanted_.post(what);
   return coming();
@@ -92,9 +96,30 @@ void ContentShelf::set(const ObjectId& name, Entry entry) {
 }
 
 bool ContentShelf::is_here(const ObjectId& name, const std::stop_token& stop) {
-  if (!posix::is_sound_content(path_of(name), stop)) return false;
-  set(name, {.state = Entry::State::whole});
+  if (!posix::check_content(path_of(name), stop)) return false;
+  set(name, {.state = Entry::State::whole, .arrived = std::make_shared<std::atomic<std::uint64_t>>(kAll)});
   return true;
+}
+
+void ContentShelf::forget_damaged(const ObjectId& name) {
+  entries_.with([&](Entries& entries) {
+    const auto found = entries.all.find(name);
+    if (found == entries.all.end() || found->second.state != Entry::State::whole) return;
+    found->second.arrived->store(posix::OpenedContent::kGone, std::memory_order_release);
+    entries.all.erase(found);
+  });
+}
+
+std::size_t ContentShelf::scrub(std::uint64_t bytes_per_s, const std::stop_token& stop) {
+  std::size_t damaged = 0;
+  for (const ObjectId& name : posix::names_of_content(folder_)) {
+    if (stop.stop_requested()) break;
+    const auto sound = posix::check_content(path_of(name), stop, bytes_per_s);
+    if (sound || sound.error().kind != ErrorKind::corrupt) continue;
+    forget_damaged(name);
+    ++damaged;
+  }
+  return damaged;
 }
 
 Result<void> ContentShelf::make_room(std::uint64_t bytes) {
@@ -171,8 +196,9 @@ Result<void> ContentShelf::take(const FinishContent& finish) {
     return fail(finish.name, posix::errno_error("rename to " + whole.string(), errno));
   }
   bytes_ += found->second.bytes + posix::kEditionBytes;
+  auto arrived = std::move(found->second.arrived);
   coming_.erase(found);
-  set(finish.name, {.state = Entry::State::whole});
+  set(finish.name, {.state = Entry::State::whole, .arrived = std::move(arrived)});
   return {};
 }
 

@@ -46,6 +46,11 @@ class ContentShelf {
   Result<void> take(const FinishContent& finish);
   Result<void> take(const FailContent& fail);
 
+  // ---- of the thread that scrubs ----
+  /// Looks at each whole file of this moment, in reading at most so many bytes a second. What is damaged goes: it is
+  /// served no more, also to who reads it, and wanted anew when it is asked for. How many those were.
+  std::size_t scrub(std::uint64_t bytes_per_s, const std::stop_token& stop);
+
  private:
   ContentShelf(std::filesystem::path folder, std::uint64_t bytes_max, std::uint64_t bytes)
       : folder_(std::move(folder)), bytes_max_(bytes_max), bytes_(bytes) {}
@@ -55,7 +60,7 @@ class ContentShelf {
     enum class State : std::uint8_t { wanted, coming, whole, failed } state = State::wanted;
     bool is_pack = false;  ///< a pack that was asked for as an object fails, and that says nothing of the pack
     std::uint64_t bytes = 0, edition = 0;
-    Arrived arrived;         ///< while it is coming
+    Arrived arrived;         ///< of what is coming or whole: kGone ends the serving of it
     SteadyTime failed_at{};  ///< it may be tried again some seconds later
   };
   struct Entries {
@@ -76,6 +81,7 @@ class ContentShelf {
   bool want(const GetObject& what);
   std::unexpected<Error> fail(const ObjectId& name, Error error);
   void set(const ObjectId& name, Entry entry);
+  void forget_damaged(const ObjectId& name);
 
   std::filesystem::path folder_;
   std::uint64_t bytes_max_;

@@ -64,6 +64,8 @@ std::optional<GetObject> FetchPlan::request_of_next(std::deque<ObjectId>& turns,
 
 std::vector<GetObject> FetchPlan::next_requests(SteadyTime now) {
   std::vector<GetObject> requests;
+  rate_.passed(std::exchange(came_, 0), now);
+  if (rate_.wait(now) > Duration{0}) return requests;
   std::size_t without = 0;  // rings in a row that had nothing to ask
   while (without < 2 && outstanding_ + limits::kChunkBytes <= limits::kCreditBytes) {
     new_ones_next_ = !new_ones_next_;
@@ -105,6 +107,7 @@ Result<std::vector<FetchAction>> FetchPlan::on_part(const ObjectPart& part, std:
   Job& job = found->second;
   const auto asked = job.outstanding.find(part.offset);
   if (asked == job.outstanding.end()) return actions;
+  came_ += payload.size();
   const std::uint64_t length = std::min<std::uint64_t>(asked->second, part.object_bytes - part.offset);
   if (payload.size() != length || job.what.is_pack() != (part.edition != 0)) {
     return failure(ErrorKind::corrupt, fmt::format("a part of {} is not what was asked for", part.object.brief()));

@@ -11,6 +11,7 @@
 #include "protocol/clock.h"
 #include "protocol/error.h"
 #include "protocol/messages.h"
+#include "protocol/rate_bound.h"
 
 namespace serin::proxy {
 
@@ -35,10 +36,12 @@ ObjectId name_of(const FetchAction& action);
 
 /// What a proxy asks of the controller, and in which order the bytes come: whole packs and objects, one part of each in
 /// turn, so that a large one does not hold up a small one, never more than limits::kCreditBytes outstanding. What has
-/// begun to come has every second turn, so that it is not held up by any number of things that do not exist. Pure;
-/// single-threaded.
+/// begun to come has every second turn, so that it is not held up by any number of things that do not exist. Asks for
+/// no more bytes a second than `bytes_per_s`; 0: no bound. Pure; single-threaded.
 class FetchPlan {
  public:
+  explicit FetchPlan(std::uint64_t bytes_per_s = 0) : rate_(bytes_per_s) {}
+
   /// Does nothing when it is on its way.
   void want(const GetObject& what);
   [[nodiscard]] bool empty() const { return jobs_.empty(); }
@@ -85,6 +88,8 @@ class FetchPlan {
   bool new_ones_next_ = false;
   std::deque<std::string> given_;  ///< early parts that the last actions show
   std::uint64_t outstanding_ = 0;
+  RateBound rate_;
+  std::uint64_t came_ = 0;  ///< since the rate was told
 };
 
 }  // namespace serin::proxy

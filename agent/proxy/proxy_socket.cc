@@ -1,19 +1,29 @@
 #include "agent/proxy/proxy_socket.h"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
 #include <map>
-#include <optional>
 #include <utility>
 
 #include "agent/proxy/content_fetcher_socket.h"
 #include "agent/proxy/content_shelf_file.h"
+#include "agent/proxy/shelf_scrub_file.h"
 #include "protocol/posix/content_socket.h"
 #include "protocol/posix/gatekeeper.h"
 
 namespace serin::proxy {
 
 namespace {
+
+constexpr Duration kScrubEvery = std::chrono::hours{1};
+
+std::filesystem::path folder_of(const agent::AgentSettings& settings) {
+  return std::filesystem::path(settings.state_dir) / "proxy";
+}
 
 /// Calls use(KEY) for each of them.
 template <class Use>
@@ -26,8 +36,13 @@ void for_each_key(const std::string& keys, const Use& use) {
 }  // namespace
 
 struct Proxy::Parts {
-  Parts(const posix::CurveKeys& with_keys, std::unique_ptr<ContentShelf> with_shelf)
-      : own_key(with_keys.public_key), shelf(std::move(with_shelf)), fetcher(context, with_keys, *shelf) {
+  Parts(const agent::AgentSettings& settings, const posix::CurveKeys& with_keys,
+        std::unique_ptr<ContentShelf> with_shelf)
+      : own_key(with_keys.public_key),
+        shelf(std::move(with_shelf)),
+        fetcher(context, with_keys, *shelf, settings.proxy.bytes_per_s),
+        scrub(*shelf, {.bytes_per_s = settings.scrub_bytes_per_s,
+                       .every = std::min<Duration>(settings.scrub_every, kScrubEvery)}) {
     gate.allow(own_key, to_hex(own_key));
   }
 
@@ -36,6 +51,7 @@ struct Proxy::Parts {
   posix::Gatekeeper gate{context};
   std::unique_ptr<ContentShelf> shelf;
   ContentFetcher fetcher;
+  ShelfScrub scrub;
   std::optional<posix::ContentSocket> socket;
   pull::Source own;
   std::optional<std::map<std::string, std::string>> list;  ///< that has begun and not ended
@@ -46,11 +62,11 @@ Proxy::Proxy(Proxy&&) noexcept = default;
 Proxy& Proxy::operator=(Proxy&&) noexcept = default;
 Proxy::~Proxy() = default;
 
-Result<Proxy> Proxy::start(const agent::ProxySettings& settings, const posix::CurveKeys& keys,
-                           const std::filesystem::path& state_dir) {
-  auto shelf = ContentShelf::open(state_dir / "proxy", settings.cache_bytes);
+Result<Proxy> Proxy::start(const agent::AgentSettings& with, const posix::CurveKeys& keys) {
+  const agent::ProxySettings& settings = with.proxy;
+  auto shelf = ContentShelf::open(folder_of(with), settings.cache_bytes);
   if (!shelf) return std::unexpected(shelf.error());
-  auto parts = std::make_unique<Parts>(keys, std::move(*shelf));
+  auto parts = std::make_unique<Parts>(with, keys, std::move(*shelf));
   auto socket = posix::ContentSocket::start(
       parts->context, {.endpoint = fmt::format("tcp://{}:{}", settings.listen, settings.port), .keys = keys},
       [content = parts->shelf.get()](const GetObject& what) { return content->find(what); });
@@ -89,6 +105,19 @@ void Proxy::admit(const FleetKeys& keys) {
 
 const pull::Source& Proxy::own() const {
   return parts_->own;
+}
+
+std::optional<Proxy> start_if_wanted(agent::AgentSettings& settings, const posix::CurveKeys& keys) {
+  if (settings.proxy.port == 0) {
+    const std::size_t dropped = posix::drop_content(folder_of(settings));
+    if (dropped > 0) spdlog::info("this host is no proxy any more: removed {} files of its cache", dropped);
+    return std::nullopt;
+  }
+  auto started = Proxy::start(settings, keys);
+  if (started) return std::move(*started);
+  spdlog::error("this host is no proxy until it is started again: {}", started.error().text);
+  settings.proxy.port = 0;
+  return std::nullopt;
 }
 
 }  // namespace serin::proxy

@@ -1,8 +1,7 @@
 #pragma once
 
-#include <cstdint>
-#include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "agent/agent_config.h"
@@ -19,8 +18,7 @@ class Proxy {
  public:
   /// Binds; `busy` when the port is in use. Keeps its content in STATE_DIR/proxy. Until it is told of others only this
   /// host may connect.
-  static Result<Proxy> start(const agent::ProxySettings& settings, const posix::CurveKeys& keys,
-                             const std::filesystem::path& state_dir);
+  static Result<Proxy> start(const agent::AgentSettings& settings, const posix::CurveKeys& keys);
   Proxy(Proxy&&) noexcept;
   Proxy& operator=(Proxy&&) noexcept;
   ~Proxy();
@@ -37,5 +35,9 @@ class Proxy {
   explicit Proxy(std::unique_ptr<Parts> parts);
   std::unique_ptr<Parts> parts_;
 };
+
+/// As the settings say. Without a port what an earlier life kept is removed. One that cannot be started is none, its
+/// host deploys all the same: it is logged, and the settings' port is 0 from then on.
+std::optional<Proxy> start_if_wanted(agent::AgentSettings& settings, const posix::CurveKeys& keys);
 
 }  // namespace serin::proxy

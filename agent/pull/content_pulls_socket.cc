@@ -44,7 +44,11 @@ std::vector<Source> ContentPulls::far() const {
 apply::PullFunction ContentPulls::for_order(const Order& order, const ObjectId& root) {
   Choice& choice = choices_[order.application];
   if (!choice.sources) choice.sources = std::make_shared<SourceChoice>(controller_, near(), far(), random_());
-  choice.sources->renew(controller_, near(), far());
+  if (order.from_controller) {
+    choice.sources->renew(controller_, {}, {});
+  } else {
+    choice.sources->renew(controller_, near(), far());
+  }
   if (std::exchange(choice.deployment, order.id.deployment) != order.id.deployment) {
     choice.sources->forget_failures();
   }

@@ -206,6 +206,12 @@ void PullSession::take_file(const ObjectId& id) {
   wanted_files_.erase(found);
 }
 
+std::uint64_t PullSession::bytes_left() const {
+  const auto pack = in_flight_.find(pack_name_);
+  const bool known = pack != in_flight_.end() && pack->second.size_known;
+  return known ? pack->second.bytes - pack->second.arrived : bytes_missing_;
+}
+
 Result<void> PullSession::check_part(const Object& object, const Request& request, const ObjectPart& part,
                                      std::size_t bytes) const {
   if (object.size_known && part.object_bytes != object.bytes) {

@@ -91,6 +91,8 @@ class PullSession {
   /// Of the files that are still to come; complete once no folder is missing any more.
   [[nodiscard]] std::uint64_t bytes_missing() const { return bytes_missing_; }
   [[nodiscard]] std::uint64_t files_missing() const { return wanted_files_.size(); }
+  /// That the source is to bring: of the pack once its size is known, else of those files.
+  [[nodiscard]] std::uint64_t bytes_left() const;
   [[nodiscard]] bool folders_known() const { return trees_.empty() && tree_ids_.empty(); }
 
  private:

@@ -93,7 +93,7 @@ class Pull {
 
   /// It answers, and with something of use.
   Result<void> check_source() {
-    const auto trouble = patience_.check(posix::boot_time(), session_.waits(), bytes_);
+    const auto trouble = patience_.check(posix::boot_time(), session_.waits(), bytes_, session_.bytes_left());
     if (!trouble) return {};
     const std::string text = source_.text() + " " + trouble->text;
     if (trouble->is_silence) return lost(text);

@@ -17,7 +17,7 @@
 #include "agent/verify/entry_check.h"
 #include "protocol/limits.h"
 #include "protocol/posix/files.h"
-#include "protocol/posix/mailbox.h"
+#include "protocol/posix/pace.h"
 #include "protocol/text.h"
 
 namespace serin::drift {
@@ -27,7 +27,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kReadBytes = 256U << 10;
-constexpr Duration kShortestSleep = 50ms;
 
 std::unexpected<Error> failed(const std::string& doing, const std::string& path) {
   return std::unexpected(posix::errno_error(doing + " " + printable(path), errno));
@@ -36,23 +35,6 @@ std::unexpected<Error> failed(const std::string& doing, const std::string& path)
 std::unexpected<Error> stopped() {
   return failure(ErrorKind::busy, "stopped");
 }
-
-/// Sleeps so that no more than so many bytes a second are spent.
-class Pace {
- public:
-  explicit Pace(std::uint64_t bytes_per_s) : bytes_per_s_(bytes_per_s) {}
-  void spend(std::uint64_t bytes, const std::stop_token& stop) {
-    if (bytes_per_s_ == 0) return;
-    owed_ += bytes;
-    const Duration sleep{static_cast<std::int64_t>(owed_ * 1'000 / bytes_per_s_)};
-    if (sleep < kShortestSleep) return;
-    owed_ = 0;
-    posix::wait_or_stop(sleep, stop);
-  }
-
- private:
-  std::uint64_t bytes_per_s_, owed_ = 0;
-};
 
 Result<std::set<std::string>> names_of(int folder, const std::string& path) {
   posix::UniqueFd fd(::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -240,7 +222,7 @@ class Looker {
   TreeLook& look_;
   const std::function<void(const TreeLook&)>& on_progress_;
   const std::stop_token& stop_;
-  Pace pace_;
+  posix::Pace pace_;
   std::array<char, kReadBytes> buffer_{};
 };
 

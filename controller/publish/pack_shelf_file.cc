@@ -88,7 +88,7 @@ struct PackShelf::Parts {
 
   void make(const Pair& pair, PackWriter& writer, const std::stop_token& stop) {
     const ObjectId name = pack_name(pair.from, pair.to);
-    const bool there = posix::is_sound_content(path_of(name), stop);
+    const bool there = posix::check_content(path_of(name), stop).has_value();
     Result<std::uint64_t> written = 0;
     if (!there && !stop.stop_requested()) {
       written = writer.write(pair.from, pair.to, stop);

@@ -159,6 +159,14 @@ void finish(ControllerState& state, const ApplicationName& application, Now now,
   for (const auto& [name, host] : state.roster.hosts()) refresh_trust(state, application, name, now);
 }
 
+/// `prefetch = "off"`: until the first verdict even the bytes stay away from the other hosts, and proxies would keep
+/// them.
+bool is_kept_from_proxies(const Rollout& rollout, const PlanHost& host) {
+  if (rollout.prefetch || rollout.unchecked()) return false;
+  const auto judged = std::ranges::find_if(rollout.stages, &Stage::judged);
+  return judged != rollout.stages.end() && host.stage <= static_cast<std::size_t>(judged - rollout.stages.begin());
+}
+
 void carry_out(ControllerState& state, const ApplicationName& application, const std::vector<Effect>& effects, Now now,
                Turn& turn) {
   ActiveDeployment& active = state.active.at(application);
@@ -175,10 +183,10 @@ void carry_out(ControllerState& state, const ApplicationName& application, const
           controller::find_release(state, application, restores ? active.rollout.release : send->release);
       if (release == nullptr) continue;  // one that this controller does not know
       if (send->action == OrderAction::activate) refresh_trust(state, application, host.host, now);
-      send_order(state, host.host,
-                 make_order(state, host.host, application, {active.rollout.id, send->sequence},
-                            restores ? OrderAction::restore : send->action, *release, send->take_back),
-                 *release, turn);
+      Order order = make_order(state, host.host, application, {active.rollout.id, send->sequence},
+                               restores ? OrderAction::restore : send->action, *release, send->take_back);
+      order.from_controller = is_kept_from_proxies(active.rollout, host);
+      send_order(state, host.host, std::move(order), *release, turn);
     } else if (const auto* line = std::get_if<TellOperator>(&effect)) {
       tell_watchers(active, operate::line_event(line->text), turn);
     } else if (std::holds_alternative<Finish>(effect)) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "protocol/posix/files.h"
+#include "protocol/posix/pace.h"
 
 namespace serin::posix {
 
@@ -20,6 +21,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr std::string_view kUnfinished = ".new";
 constexpr std::size_t kReadBytes = 256U << 10;
 
 std::uint64_t number_of(std::string_view bytes) {
@@ -42,7 +44,9 @@ std::string edition_bytes(std::uint64_t edition) {
   return bytes;
 }
 
-Result<OpenedContent> open_content(const fs::path& path) {
+namespace {
+
+Result<OpenedContent> open_unmarked(const fs::path& path) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!fd) return std::unexpected(errno_error("open " + path.string(), errno));
   struct stat about{};
@@ -52,27 +56,53 @@ Result<OpenedContent> open_content(const fs::path& path) {
   if (size < kEditionBytes || read_at(fd.get(), size - kEditionBytes, edition.data(), kEditionBytes) != kEditionBytes) {
     return failure(ErrorKind::corrupt, fmt::format("{} is no content", path.string()));
   }
-  ::futimens(fd.get(), nullptr);
   return OpenedContent{
       .fd = std::move(fd), .bytes = size - kEditionBytes, .edition = number_of({edition.data(), edition.size()})};
 }
 
-bool is_sound_content(const fs::path& path, const std::stop_token& stop) {
-  const auto opened = open_content(path);
-  if (!opened) return false;
+/// The hash of what can be read of it.
+ObjectId hash_of(const OpenedContent& content, Pace pace, const std::stop_token& stop) {
   Sha256 hash;
   std::vector<char> buffer(kReadBytes);
-  for (std::uint64_t at = 0; at < opened->bytes && !stop.stop_requested();) {
-    const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), opened->bytes - at));
-    if (read_at(opened->fd.get(), at, buffer.data(), wanted) != wanted) break;
+  for (std::uint64_t at = 0; at < content.bytes && !stop.stop_requested();) {
+    const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), content.bytes - at));
+    if (read_at(content.fd.get(), at, buffer.data(), wanted) != wanted) break;
     hash.update({buffer.data(), wanted});
     at += wanted;
+    pace.spend(wanted, stop);
   }
-  const ObjectId id = hash.finish();
-  const bool sound =
-      opened->edition == 0 ? ObjectId::from_hex(path.filename().string()) == id : opened->edition == edition_of(id);
-  if (!sound && !stop.stop_requested()) ::unlink(path.c_str());
-  return sound;
+  return hash.finish();
+}
+
+}  // namespace
+
+Result<OpenedContent> open_content(const fs::path& path) {
+  auto opened = open_unmarked(path);
+  if (opened) ::futimens(opened->fd.get(), nullptr);
+  return opened;
+}
+
+Result<void> check_content(const fs::path& path, const std::stop_token& stop, std::uint64_t bytes_per_s) {
+  const auto opened = open_unmarked(path);
+  if (!opened && opened.error().kind != ErrorKind::corrupt) return std::unexpected(opened.error());
+  if (opened) {
+    const ObjectId id = hash_of(*opened, Pace(bytes_per_s), stop);
+    if (stop.stop_requested()) return failure(ErrorKind::busy, "stopped");
+    const bool sound =
+        opened->edition == 0 ? ObjectId::from_hex(path.filename().string()) == id : opened->edition == edition_of(id);
+    if (sound) return {};
+  }
+  ::unlink(path.c_str());
+  return failure(ErrorKind::corrupt, fmt::format("{} is damaged", path.string()));
+}
+
+std::vector<ObjectId> names_of_content(const fs::path& folder) {
+  std::vector<ObjectId> names;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    if (const auto name = ObjectId::from_hex(entry.path().filename().string())) names.push_back(*name);
+  }
+  return names;
 }
 
 std::uint64_t drop_longest_unused(const fs::path& folder, std::uint64_t bytes_kept) {
@@ -104,6 +134,19 @@ void drop_unfinished(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder, error)) {
     if (!ObjectId::from_hex(entry.path().filename().string())) ::unlink(entry.path().c_str());
   }
+}
+
+std::size_t drop_content(const fs::path& folder) {
+  std::size_t dropped = 0;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    const fs::path name = entry.path().filename();
+    const bool is_content = ObjectId::from_hex(name.string()) || ObjectId::from_hex(name.stem().string());
+    const bool is_ours = is_content && (!name.has_extension() || name.extension() == kUnfinished);
+    if (is_ours && ::unlink(entry.path().c_str()) == 0) ++dropped;
+  }
+  ::rmdir(folder.c_str());
+  return dropped;
 }
 
 }  // namespace serin::posix

@@ -7,6 +7,7 @@
 #include <limits>
 #include <memory>
 #include <stop_token>
+#include <vector>
 
 #include "protocol/content_messages.h"
 #include "protocol/error.h"
@@ -41,9 +42,13 @@ std::string edition_bytes(std::uint64_t edition);
 /// Opens it, and marks it as used. `corrupt` when it is too short to be one.
 Result<OpenedContent> open_content(const std::filesystem::path& path);
 
-/// It is there and its bytes are what its edition says, or its name where that is 0; removed when it is there and they
-/// are not. Reads all of it.
-bool is_sound_content(const std::filesystem::path& path, const std::stop_token& stop);
+/// Its bytes are what its edition says, or its name where that is 0. Reads all of it, at most so many bytes a second
+/// (0: no bound), and does not mark it as used. `not_found`; `corrupt`: it was removed; `busy`: `stop` was requested.
+Result<void> check_content(const std::filesystem::path& path, const std::stop_token& stop,
+                           std::uint64_t bytes_per_s = 0);
+
+/// All that is there, in no order.
+std::vector<ObjectId> names_of_content(const std::filesystem::path& folder);
 
 /// Removes the longest unused until the others have no more than `bytes_kept` together. What is open is read to its end
 /// all the same. How many bytes are left.
@@ -51,5 +56,8 @@ std::uint64_t drop_longest_unused(const std::filesystem::path& folder, std::uint
 
 /// Removes what an earlier life was writing: all that has no content's name.
 void drop_unfinished(const std::filesystem::path& folder);
+
+/// Removes all content, whole (NAME) or not (NAME.new), and the folder when nothing else is there. How many files went.
+std::size_t drop_content(const std::filesystem::path& folder);
 
 }  // namespace serin::posix

@@ -125,6 +125,10 @@ struct ContentSocket::Parts {
     for (int i = 0; i < kRequestsPerTurn; ++i) {
       auto received = socket.receive();
       if (!received) return;
+      if (received->user_id.empty()) {  // revoked; it finds out when it dials again
+        ++refused;
+        continue;
+      }
       const auto envelope = decode(received->header, received->body);
       const auto* get = envelope ? std::get_if<GetObject>(&envelope->message) : nullptr;
       if (get == nullptr) {

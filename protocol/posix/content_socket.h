@@ -16,7 +16,8 @@ OpenContent open_objects(ObjectReader store);
 /// Serves objects by hash and packs between trees, nothing else, in its own thread. Byte credit: a puller that has
 /// more than limits::kCreditBytes outstanding, or asks too much at once, gets `busy`. A few open files are kept, least
 /// recently used first out; what was opened is served to its end, whoever unlinks it. What has not come yet of one that
-/// is still coming is refused as busy.
+/// is still coming is refused as busy. Requests of a key that was revoked get no answer; what it had asked for before,
+/// within its credit, may still come.
 class ContentSocket {
  public:
   struct Options {

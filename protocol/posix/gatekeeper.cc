@@ -49,11 +49,6 @@ class PendingKeys {
   std::unordered_map<std::string, std::list<Gatekeeper::Pending>::iterator> places_;
 };
 
-struct Lists {
-  std::map<std::string, std::string> user_id_by_key;
-  PendingKeys pending;
-};
-
 using Request = std::array<std::string, kRequestFrames>;
 
 /// The next request; nothing when none is there. One with too many frames or too few is given without its key: it is
@@ -94,7 +89,7 @@ void answer(void* socket, const Request& request, const std::optional<std::strin
 struct Gatekeeper::Parts {
   LinkContext& context;
   link::Socket zap;
-  Guarded<Lists> lists;
+  Guarded<PendingKeys> pending;
   WakeUp stop;
   std::thread thread;
 
@@ -108,13 +103,14 @@ std::optional<std::string> Gatekeeper::Parts::judge(const Request& request) {
   const auto& [version, number, domain, address, routing_id, mechanism, key] = request;
   if (version != "1.0" || mechanism != "CURVE" || domain != link::kZapDomain) return std::nullopt;
   if (key.size() != kCurveKeyBytes) return std::nullopt;
+  const std::string user_id = to_hex(key);
   const bool ours = context.parts().probe_keys.with([&](const auto& keys) { return keys.contains(key); });
   const std::string peer = link::plain_address(address);
   const std::int64_t now = wall_time().time_since_epoch().count();
-  return lists.with([&](Lists& all) -> std::optional<std::string> {
-    const auto known = all.user_id_by_key.find(key);
-    if (known != all.user_id_by_key.end()) return known->second;
-    if (!ours) all.pending.refused(key, peer, now);
+  // Looked up inside: who is allowed in this moment is not listed after that.
+  return pending.with([&](PendingKeys& keys) -> std::optional<std::string> {
+    if (context.parts().admitted.with([&](const auto& names) { return names.contains(user_id); })) return user_id;
+    if (!ours) keys.refused(key, peer, now);
     return std::nullopt;
   });
 }
@@ -145,26 +141,26 @@ Gatekeeper::~Gatekeeper() {
   parts_->thread.join();
 }
 
-void Gatekeeper::allow(const std::string& public_key, const std::string& user_id) {
-  parts_->lists.with([&](Lists& lists) {
-    lists.user_id_by_key[public_key] = user_id;
-    lists.pending.forget(public_key);
-  });
+void Gatekeeper::allow(const std::string& public_key, const std::string& name) {
+  parts_->context.parts().admitted.with([&](auto& names) { names[to_hex(public_key)] = name; });
+  parts_->pending.with([&](PendingKeys& keys) { keys.forget(public_key); });
 }
 
 void Gatekeeper::revoke(const std::string& public_key) {
-  parts_->lists.with([&](Lists& lists) { lists.user_id_by_key.erase(public_key); });
+  parts_->context.parts().admitted.with([&](auto& names) { names.erase(to_hex(public_key)); });
 }
 
-void Gatekeeper::allow_only(const std::map<std::string, std::string>& user_id_by_key) {
-  parts_->lists.with([&](Lists& lists) {
-    lists.user_id_by_key = user_id_by_key;
-    for (const auto& [key, user_id] : user_id_by_key) lists.pending.forget(key);
+void Gatekeeper::allow_only(const std::map<std::string, std::string>& name_by_key) {
+  std::map<std::string, std::string> by_hex;
+  for (const auto& [key, name] : name_by_key) by_hex.emplace(to_hex(key), name);
+  parts_->context.parts().admitted.with([&](auto& names) { names = std::move(by_hex); });
+  parts_->pending.with([&](PendingKeys& keys) {
+    for (const auto& [key, name] : name_by_key) keys.forget(key);
   });
 }
 
 std::vector<Gatekeeper::Pending> Gatekeeper::pending() const {
-  return parts_->lists.with([](const Lists& lists) { return lists.pending.all(); });
+  return parts_->pending.with([](const PendingKeys& keys) { return keys.all(); });
 }
 
 }  // namespace serin::posix

@@ -11,8 +11,9 @@ namespace serin::posix {
 class LinkContext;
 
 /// Who may connect; answers ZAP requests in its own thread from memory. An unknown key is refused (400) and remembered.
-/// allow() and revoke() take effect for the next handshake; the caller drops a live session by its User-Id. Its
-/// functions may be called from any thread. One for each LinkContext; it outlives the server sockets.
+/// The User-Id that it gives is the key in hexadecimal, so that a server socket of the same context finds for each
+/// message whose key that is now: allow() and revoke() take effect for the next handshake and the next message that is
+/// received. Its functions may be called from any thread. One for each LinkContext; it outlives the server sockets.
 class Gatekeeper {
  public:
   /// A key that was refused: for `serin hosts`.
@@ -28,9 +29,10 @@ class Gatekeeper {
   Gatekeeper(const Gatekeeper&) = delete;
   Gatekeeper& operator=(const Gatekeeper&) = delete;
 
-  void allow(const std::string& public_key, const std::string& user_id);
+  /// `name`: Received::user_id of what comes from it; not empty.
+  void allow(const std::string& public_key, const std::string& name);
   void revoke(const std::string& public_key);
-  void allow_only(const std::map<std::string, std::string>& user_id_by_key);
+  void allow_only(const std::map<std::string, std::string>& name_by_key);
   /// The newest 1,000 refused keys, newest first. Anyone who reaches the port can fill this list, no more.
   [[nodiscard]] std::vector<Pending> pending() const;
 

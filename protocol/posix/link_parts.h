@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -21,6 +22,8 @@ struct LinkContext::Parts {
   void* zmq = nullptr;
   std::atomic<std::uint64_t> monitors{0};     ///< makes the monitors' names unique
   Guarded<std::set<std::string>> probe_keys;  ///< our own strangers: refused like any, but not listed as pending
+  /// Who may connect and be heard: names by key in hexadecimal. The Gatekeeper's; server sockets look each message up.
+  Guarded<std::map<std::string, std::string>> admitted;
 };
 
 namespace link {

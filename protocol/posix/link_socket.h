@@ -33,7 +33,9 @@ class LinkContext {
 /// What arrived at a server socket.
 struct Received {
   std::string connection;  ///< routing id: answer to this; opaque, new for each connection
-  std::string user_id;     ///< what the Gatekeeper said of the key (host name); on ipc: "UID:GID:PID" from the kernel
+  /// Under which name the Gatekeeper admits the key now; empty: it was revoked since it connected. On ipc:
+  /// "UID:GID:PID" from the kernel.
+  std::string user_id;
   std::string peer_address;
   std::string header, body, payload;
 };

@@ -120,6 +120,7 @@ Result<void> prove_that_strangers_are_refused(LinkContext& context, const Server
 }  // namespace link
 
 struct ServerSocket::Parts {
+  LinkContext& context;
   link::Socket socket;
   link::Readiness readiness;
   link::Reader reader;
@@ -127,13 +128,21 @@ struct ServerSocket::Parts {
   bool local;
   std::string endpoint;
 
-  Parts(link::Socket made, const Options& options, std::string bound)
-      : socket(std::move(made)),
+  Parts(LinkContext& with_context, link::Socket made, const Options& options, std::string bound)
+      : context(with_context),
+        socket(std::move(made)),
         readiness(socket.get()),
         reader({.routed = true, .frame_bytes_max = options.frame_bytes_max}),
         frame_bytes_max(options.frame_bytes_max),
         local(!options.curve),
         endpoint(std::move(bound)) {}
+
+  [[nodiscard]] std::string name_of(const std::string& key) const {
+    return context.parts().admitted.with([&](const auto& names) {
+      const auto found = names.find(key);
+      return found == names.end() ? std::string() : found->second;
+    });
+  }
 };
 
 ServerSocket::ServerSocket(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -154,7 +163,7 @@ Result<ServerSocket> ServerSocket::bind(LinkContext& context, const Options& opt
     return failure(configured.error(), options.endpoint);
   auto bound = bind_to(socket->get(), options.endpoint);
   if (!bound) return std::unexpected(bound.error());
-  return ServerSocket(std::make_unique<Parts>(std::move(*socket), options, *bound));
+  return ServerSocket(std::make_unique<Parts>(context, std::move(*socket), options, *bound));
 }
 
 std::string ServerSocket::endpoint() const {
@@ -176,7 +185,7 @@ std::optional<Received> ServerSocket::receive() {
   }
   parts_->readiness.look_again();
   if (outcome == link::Reader::Outcome::tired) return std::nullopt;
-  if (parts_->local) message.user_id = local_peer(message.peer_address);
+  message.user_id = parts_->local ? local_peer(message.peer_address) : parts_->name_of(message.user_id);
   return message;
 }
 

@@ -147,5 +147,62 @@ TEST_F(ContentShelfTest, what_cannot_be_kept_any_further_is_absent_and_leaves_no
   EXPECT_EQ(read(first), first);
 }
 
+TEST_F(ContentShelfTest, what_a_disk_damages_later_is_found_by_scrubbing_and_wanted_anew) {
+  fetch("sound");
+  fetch("damaged");
+  const auto reader = shelf_->find(object("damaged"));
+  ASSERT_TRUE(reader);
+  EXPECT_EQ(shelf_->scrub(0, {}), 0U);
+  EXPECT_EQ(read("damaged"), "damaged");
+  std::fstream(file_of("damaged"), std::ios::in | std::ios::out).put('D');
+  EXPECT_EQ(shelf_->scrub(0, {}), 1U);
+  EXPECT_EQ(*reader->arrived, posix::OpenedContent::kGone) << "who reads it is told";
+  EXPECT_EQ(read("sound"), "sound");
+  EXPECT_EQ(read("damaged"), "(busy)");
+  EXPECT_EQ(shelf_->wanted().take(), object("damaged"));
+  fetch("damaged");
+  EXPECT_EQ(read("damaged"), "damaged");
+}
+
+TEST_F(ContentShelfTest, what_an_earlier_life_left_is_scrubbed_before_anybody_asks) {
+  fetch("left");
+  shelf_ = open();
+  fs::resize_file(file_of("left"), 3);
+  EXPECT_EQ(shelf_->scrub(0, {}), 1U);
+  EXPECT_FALSE(fs::exists(file_of("left")));
+}
+
+TEST_F(ContentShelfTest, scrubbing_marks_nothing_as_used) {
+  fetch("old");
+  const auto used = fs::file_time_type::clock::now() - std::chrono::hours{1};
+  fs::last_write_time(file_of("old"), used);
+  EXPECT_EQ(shelf_->scrub(0, {}), 0U);
+  EXPECT_EQ(fs::last_write_time(file_of("old")), used);
+}
+
+TEST_F(ContentShelfTest, a_scrub_that_is_stopped_takes_nothing_for_damaged) {
+  fetch("sound");
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_EQ(posix::check_content(file_of("sound"), stop.get_token()).error().kind, ErrorKind::busy);
+  EXPECT_TRUE(fs::exists(file_of("sound")));
+}
+
+TEST_F(ContentShelfTest, of_who_is_no_proxy_any_more_the_content_goes_and_nothing_else) {
+  fetch("whole");
+  ASSERT_TRUE(shelf_->take(BeginContent{.what = object("coming"), .bytes = 6, .edition = 0}));
+  std::ofstream(folder_ / "proxy" / "notes.new") << "an operator's";
+  std::ofstream(folder_ / "proxy" / (digest_of("other").hex() + ".bak")) << "an operator's";
+  EXPECT_EQ(posix::drop_content(folder_ / "proxy"), 2U);
+  EXPECT_FALSE(fs::exists(file_of("whole")));
+  EXPECT_TRUE(fs::exists(folder_ / "proxy" / "notes.new"));
+  EXPECT_TRUE(fs::exists(folder_ / "proxy" / (digest_of("other").hex() + ".bak")));
+  fs::remove(folder_ / "proxy" / "notes.new");
+  fs::remove(folder_ / "proxy" / (digest_of("other").hex() + ".bak"));
+  EXPECT_EQ(posix::drop_content(folder_ / "proxy"), 0U);
+  EXPECT_FALSE(fs::exists(folder_ / "proxy")) << "an empty folder goes too";
+  EXPECT_EQ(posix::drop_content(folder_ / "proxy"), 0U) << "there never was one";
+}
+
 }  // namespace
 }  // namespace serin::proxy

@@ -209,5 +209,39 @@ TEST(FetchPlan, without_a_link_for_a_while_only_what_has_not_begun_fails) {
             "append " + std::to_string(kChunk) + ", finish");
 }
 
+TEST(FetchPlan, asks_for_no_more_than_its_rate) {
+  FetchPlan plan(1'000'000);
+  plan.want(object("large"));
+  SteadyTime now = kNow;
+  const std::uint64_t bytes = 40 * kChunk;
+  const std::string content(kChunk, 'x');
+  std::uint64_t came = 0;
+  for (; !plan.empty(); now += 10ms) {
+    ASSERT_LE(came, static_cast<std::uint64_t>((now - kNow).count()) * 1'000 + 100'000 + limits::kCreditBytes)
+        << "a tenth of a second, and what may be outstanding at once, come on top";
+    for (const GetObject& request : plan.next_requests(now)) {
+      const std::uint64_t length = std::min<std::uint64_t>(request.length, bytes - request.offset);
+      ASSERT_TRUE(plan.on_part(part(request, bytes), std::string_view(content).substr(0, length)));
+      came += length;
+    }
+  }
+  EXPECT_EQ(came, bytes);
+  EXPECT_LT(now, kNow + 11s) << "nor much slower";
+}
+
+TEST(FetchPlan, many_small_objects_keep_to_the_rate_too) {
+  FetchPlan plan(10'000);
+  for (int i = 0; i < 1'000; ++i) plan.want(object(std::to_string(i)));
+  std::uint64_t came = 0;
+  for (SteadyTime now = kNow; now <= kNow + 500ms; now += 1ms) {
+    for (const GetObject& request : plan.next_requests(now)) {
+      ASSERT_TRUE(plan.on_part(part(request, 7), "7 bytes"));
+      came += 7;
+    }
+  }
+  EXPECT_LE(came, 5'000U + 1'000U + 64U * 7U) << "as above";
+  EXPECT_GE(came, 5'000U);
+}
+
 }  // namespace
 }  // namespace serin::proxy

@@ -23,7 +23,7 @@ constexpr std::uint64_t kCacheBytes = 10'000'000;
 /// A controller's content socket, and a proxy of it.
 class ProxyTest : public ContentFixture {
  protected:
-  ProxyTest() : proxy_(std::move(Proxy::start(settings(), proxy_keys_, state_.path())).value()) {
+  ProxyTest() : proxy_(std::move(Proxy::start(settings(state_.path()), proxy_keys_)).value()) {
     gatekeeper_.allow(proxy_keys_.public_key, "web-01");
     proxy_.fetch_from({.proxy = {}, .endpoint = server_.endpoint(), .server_key = keys_.public_key});
   }
@@ -52,7 +52,7 @@ class ProxyTest : public ContentFixture {
   TemporaryFolder state_;
 
  private:
-  static agent::ProxySettings settings() {
+  static agent::AgentSettings settings(const std::filesystem::path& state_dir) {
     // Whatever port is free: the settings of real hosts name one.
     posix::LinkContext context;
     const posix::Gatekeeper gate{context};
@@ -61,10 +61,10 @@ class ProxyTest : public ContentFixture {
             context, {.endpoint = "tcp://127.0.0.1:*", .curve = posix::make_curve_keys(), .frame_bytes_max = 1'000})
             .value();
     const std::string endpoint = probe.endpoint();
-    return {.port = static_cast<std::uint16_t>(std::stoi(endpoint.substr(endpoint.rfind(':') + 1))),
-            .listen = "127.0.0.1",
-            .address = {},
-            .cache_bytes = kCacheBytes};
+    return {.state_dir = state_dir,
+            .proxy = {.port = static_cast<std::uint16_t>(std::stoi(endpoint.substr(endpoint.rfind(':') + 1))),
+                      .listen = "127.0.0.1",
+                      .cache_bytes = kCacheBytes}};
   }
 
  protected:
@@ -140,6 +140,25 @@ TEST_F(ProxyTest, strangers_do_not_get_in_and_who_was_revoked_neither) {
   EXPECT_EQ(neighbour(keys).state(), posix::ClientSocket::State::denied);
   EXPECT_EQ(neighbour(other_keys).state(), posix::ClientSocket::State::connected);
   EXPECT_EQ(neighbour(proxy_keys_).state(), posix::ClientSocket::State::connected) << "this host itself always";
+}
+
+TEST_F(ProxyTest, who_is_not_of_the_fleet_any_more_gets_no_further_part_on_a_connection_that_it_has) {
+  const ObjectId id = put(std::string(3 * limits::kChunkBytes, 'p'));
+  const auto keys = posix::make_curve_keys(), other_keys = posix::make_curve_keys();
+  proxy_.admit({.admitted = raw_of(keys) + raw_of(other_keys)});
+  Puller host = neighbour(keys), other = neighbour(other_keys);
+  ASSERT_TRUE(get(host, id));
+  const auto answers_after = [&](const FleetKeys& news) {
+    proxy_.admit(news);
+    host.ask(7, {.object = id, .length = limits::kChunkBytes});
+    // Whose answer comes after that asked after it.
+    EXPECT_EQ(other.get(id).payload.size(), limits::kChunkBytes);
+    EXPECT_EQ(other.get(id).payload.size(), limits::kChunkBytes);
+    return host.answer_within(100ms).has_value();
+  };
+  EXPECT_FALSE(answers_after({.revoked = raw_of(keys)}));
+  EXPECT_TRUE(answers_after({.admitted = raw_of(keys)}));
+  EXPECT_FALSE(answers_after({.begins = true, .ends = true, .admitted = raw_of(other_keys)})) << "not on the list";
 }
 
 }  // namespace

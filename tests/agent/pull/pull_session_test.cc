@@ -255,10 +255,26 @@ TEST(PullSession, tells_what_is_still_to_come_once_the_folders_are_known) {
     pull.answer();
   }
   EXPECT_EQ(pull.session->bytes_missing(), 5U);
+  EXPECT_EQ(pull.session->bytes_left(), 5U) << "without a pack the same";
   EXPECT_EQ(pull.session->files_missing(), 2U);
   pull.run();
   EXPECT_EQ(pull.session->bytes_missing(), 0U);
   EXPECT_EQ(pull.session->files_missing(), 0U);
+}
+
+TEST(PullSession, tells_what_is_left_of_a_pack_once_its_size_is_known) {
+  PullSession session(digest_of("root"), {},
+                      {.tree = [](const ObjectId&) -> std::optional<Tree> { return std::nullopt; },
+                       .has_file = [](const ObjectId&) { return false; }});
+  const auto requests = session.next_requests();
+  ASSERT_TRUE(requests);
+  ASSERT_EQ(requests->size(), 1U);
+  EXPECT_EQ(session.bytes_left(), 0U);
+  const ObjectPart first{.object = requests->front().object, .object_bytes = 10 * kChunk, .edition = 3};
+  ASSERT_TRUE(session.on_part(first, bytes(kChunk, 'p')));
+  EXPECT_EQ(session.bytes_left(), 9 * kChunk);
+  session.give_up_pack();
+  EXPECT_EQ(session.bytes_left(), 0U) << "of files it knows nothing yet";
 }
 
 TEST(PullSession, a_refused_request_is_asked_for_again_and_what_came_meanwhile_is_kept) {

@@ -2,14 +2,18 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
 namespace serin::pull {
 namespace {
 
 using namespace std::chrono_literals;
 const SteadyTime kNow{1h};
 
-std::string trouble(SourcePatience& patience, SteadyTime now, bool owes = true, std::uint64_t bytes = 0) {
-  const auto found = patience.check(now, owes, bytes);
+std::string trouble(SourcePatience& patience, SteadyTime now, bool owes = true, std::uint64_t bytes = 0,
+                    std::uint64_t left = 0) {
+  const auto found = patience.check(now, owes, bytes, left);
   return found ? found->text : "";
 }
 
@@ -47,7 +51,33 @@ TEST(SourcePatience, a_proxy_that_is_slow_while_it_owes_something_is_done_withou
   EXPECT_EQ(at(5s + 1ms, true, 65'536), "") << "quick enough";
   EXPECT_EQ(at(8s, false, 65'536), "") << "it owes nothing: from here on";
   EXPECT_EQ(at(13s, true, 65'536), "");
-  EXPECT_EQ(at(13s + 1ms, true, 65'536 + 1'000), "sent only 1.0 kB in 5 s");
+  EXPECT_EQ(at(13s + 1ms, true, 65'536 + 1'000), "sent only 1.0 kB in 5 s with 0 B left");
+}
+
+TEST(SourcePatience, what_is_slow_depends_on_how_much_is_left) {
+  struct Case {
+    std::uint64_t brought, left;
+    std::string trouble;
+  };
+  const std::uint64_t least = 64U << 10;
+  const std::vector<Case> cases{
+      {least, 0, ""},
+      {least, 120 * least, ""},
+      {least, 121 * least, "sent only 65.5 kB in 5 s with 7.9 MB left"},  // more than ten minutes at that pace
+      {2 * least, 240 * least, ""},
+      {2 * least, 2'000 * least, "sent only 131.1 kB in 5 s with 131.1 MB left"},
+      {10 * least, 1'000'000 * least, ""},  // as quick as a proxy may be that serves many
+      {10 * least - 1, 1'000'000 * least, "sent only 655.4 kB in 5 s with 65.5 GB left"},
+  };
+  for (const Case& each : cases) {
+    SourcePatience patience(SourcePatience::kOfProxy, kNow);
+    patience.heard(kNow + 5s);
+    EXPECT_EQ(trouble(patience, kNow + 5s + 1ms, true, each.brought, each.left), each.trouble)
+        << each.brought << " of " << each.left;
+  }
+  SourcePatience controller(SourcePatience::kOfController, kNow);
+  controller.heard(kNow + 5s);
+  EXPECT_EQ(trouble(controller, kNow + 5s + 1ms, true, 1, 1'000'000 * least), "");
 }
 
 TEST(SourcePatience, after_a_pause_of_this_host_itself_nobody_is_slow) {

@@ -36,6 +36,24 @@ std::vector<T> rows(const Turn& turn) {
   return found;
 }
 
+TEST(Deployments, without_prefetch_the_canaries_pull_past_the_proxies_which_would_keep_it) {
+  struct Case {
+    bool prefetch, force, from_controller;
+  };
+  for (const Case& each : {Case{false, false, true}, Case{true, false, false}, Case{false, true, false}}) {
+    CoreFixture fleet;
+    fleet.state.settings.applications.at(kShop).prefetch = each.prefetch;
+    fleet.released(1);
+    fleet.add_release(2, Trust::untried);
+    fleet.hello_all();
+    const auto sent = fleet.orders(fleet.deploy(2, each.force));
+    ASSERT_FALSE(sent.empty());
+    for (const Order& order : sent) {
+      EXPECT_EQ(order.from_controller, each.from_controller) << each.prefetch << each.force;
+    }
+  }
+}
+
 TEST(Deployments, a_rollback_goes_to_everyone_at_once_and_is_no_force) {
   Soaking fleet;
   Turn turn;

@@ -64,6 +64,20 @@ TEST_F(ContentSocketTest, an_object_that_is_not_there_is_absent) {
   EXPECT_EQ(std::get<ObjectRefused>(puller().get(id).message), refused(id, 0, RefusalReason::absent));
 }
 
+TEST_F(ContentSocketTest, gives_nothing_more_to_a_host_that_is_revoked_while_it_pulls) {
+  const ObjectId id = put(sample_bytes(3 * limits::kChunkBytes));
+  const auto keys = make_curve_keys();
+  gatekeeper_.allow(keys.public_key, "web-01");
+  Puller host{context_, server_.endpoint(), keys, keys_.public_key, 1'000};
+  EXPECT_EQ(host.get(id).payload.size(), limits::kChunkBytes);
+  gatekeeper_.revoke(keys.public_key);
+  host.ask(2, {.object = id, .offset = limits::kChunkBytes, .length = limits::kChunkBytes});
+  ASSERT_TRUE(becomes({}, [&] { return server_.counters().refused == 1; }));
+  EXPECT_EQ(server_.counters().bytes, limits::kChunkBytes);
+  gatekeeper_.allow(keys.public_key, "web-01");
+  EXPECT_EQ(host.get(id, 2 * limits::kChunkBytes).payload.size(), limits::kChunkBytes);
+}
+
 TEST_F(ContentSocketTest, an_offset_beyond_the_end_is_invalid) {
   const ObjectId id = put("0123456789");
   Puller host = puller();
