@@ -15,6 +15,7 @@
 #include "protocol/posix/files.h"
 #include "protocol/posix/mailbox.h"
 #include "protocol/posix/system_clock.h"
+#include "protocol/rate_bound.h"
 #include "protocol/text.h"
 
 namespace serin::pull {
@@ -38,7 +39,7 @@ class Pull {
        std::uint64_t bytes_per_s, const std::stop_token& stop)
       : socket_(std::move(source.socket)),
         source_(std::move(source.source)),
-        bytes_per_s_(bytes_per_s),
+        rate_(bytes_per_s),
         pack_bytes_max_(release.bytes + release.files * kPackEntryBytes + kPackSmallBytes),
         slots_(slots),
         session_(std::move(session)),
@@ -184,20 +185,13 @@ class Pull {
     }
     bytes_ += payload.size();
     busy_.came(posix::boot_time());
-    keep_to_rate();
+    rate_.passed(payload.size(), posix::boot_time());
+    earned_at_ = posix::boot_time() + rate_.wait(posix::boot_time());
     if (!actions->empty()) patience_.news(posix::boot_time());
     for (const Action& action : *actions) {
       if (auto done = std::visit([&](const auto& value) { return act(value); }, action); !done) return done;
     }
     return {};
-  }
-
-  /// Nothing more is asked for until the bytes that came are no more than the rate allows since the beginning.
-  void keep_to_rate() {
-    if (bytes_per_s_ == 0) return;
-    const Duration earned{
-        static_cast<std::int64_t>(1'000.0 * static_cast<double>(bytes_) / static_cast<double>(bytes_per_s_))};
-    earned_at_ = std::max(earned_at_, began_ + earned);
   }
 
   Result<void> act(const AppendPack& part) {
@@ -229,7 +223,8 @@ class Pull {
 
   posix::ClientSocket socket_;
   Source source_;
-  std::uint64_t bytes_per_s_, pack_bytes_max_;
+  RateBound rate_;
+  std::uint64_t pack_bytes_max_;
   apply::SlotDir& slots_;
   PullSession session_;
   Unpacker unpacker_;

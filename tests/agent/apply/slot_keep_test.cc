@@ -224,6 +224,23 @@ TEST_F(SlotKeep, a_live_slot_without_a_record_is_told_with_the_remedy) {
   EXPECT_EQ(difference(settings_.live, numbered(1)), "") << "and is left alone";
 }
 
+TEST_F(SlotKeep, slots_that_are_gone_under_the_agent_or_before_it_begins_are_told_with_the_remedy) {
+  deploy_up_to(1);
+  fs::remove_all(slots_dir());
+  const auto space = slots_->check_space(1, 1);
+  ASSERT_FALSE(space);
+  EXPECT_NE(space.error().text.find(".serin was removed while the agent ran: restart"), std::string::npos)
+      << space.error().text;
+  slots_.reset();
+  const auto opened = SlotDir::open(settings_, [this] { return now_; });
+  ASSERT_FALSE(opened);
+  EXPECT_NE(opened.error().text.find("which is not there: mount its file system"), std::string::npos)
+      << opened.error().text;
+  fs::remove(settings_.live);
+  open();
+  EXPECT_EQ(deploy(1, numbered(1)), "");
+}
+
 TEST_F(SlotKeep, a_second_agent_is_refused) {
   const auto opened = SlotDir::open(settings_, [this] { return now_; });
   ASSERT_FALSE(opened);

@@ -122,4 +122,20 @@ TEST_F(PullSocket, does_not_begin_what_does_not_fit) {
   EXPECT_EQ(pulled.error().kind, ErrorKind::no_space);
 }
 
+TEST_F(PullSocket, takes_no_more_than_its_rate_allows) {
+  constexpr std::uint64_t kRate = 4'000'000;
+  const std::string large(2'000'000, 'x');
+  tree_ = SampleTree{{"large", file(large)}};
+  objects_ = apply::objects_of(tree_);
+  const Server server(context_, server_keys_, [this](const GetObject& request) { return part_of(request); });
+  SourceChoice sources(source_of(server));
+  const SteadyTime begin = posix::boot_time();
+  const auto pulled =
+      pull_release(context_, agent_keys_, sources, apply::release_of(1, tree_), *slots_, {.bytes_per_s = kRate}, {});
+  ASSERT_TRUE(pulled) << pulled.error().text;
+  // What was asked for at once, the credit, comes at once; a tenth of a second's worth is not waited for.
+  EXPECT_GE(posix::boot_time() - begin, 1ms * ((large.size() - limits::kCreditBytes) * 1'000 / kRate) - 110ms);
+  EXPECT_EQ(built(), "");
+}
+
 }  // namespace serin::pull
