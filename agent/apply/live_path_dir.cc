@@ -61,9 +61,10 @@ Result<void> check_live_path(const fs::path& live, const fs::path& slots_dir) {
                     target.string(), slots_dir.string()));
   }
   if (!fs::is_directory(target, error)) {
-    return refuse(
-        fmt::format("it is a link to {}, which does not exist: remove the link, and the release is deployed again",
-                    target.string()));
+    return refuse(fmt::format(
+        "it is a link to {}, which does not exist: mount its file system if it has one of its own, else remove "
+        "the link; the release is deployed again within minutes, or when serin-agent is restarted",
+        target.string()));
   }
   return {};
 }

@@ -64,13 +64,6 @@ Result<void> SlotDir::Parts::load_slots() {
     }
   }
   if (!live_slot->empty() && *live_slot != kAdoptedSlot && find(*live_slot) == nullptr) {
-    // It may stand on a file system that is not mounted: nothing is made in its place before somebody has looked.
-    if (::access(settings.live.c_str(), F_OK) != 0) {
-      return failure(ErrorKind::corrupt,
-                     fmt::format("{} points to {}, which is not there: mount its file system if it has one of its own, "
-                                 "else remove the link; then restart serin-agent, which pulls all of it anew",
-                                 settings.live, (slots_dir / *live_slot).string()));
-    }
     return failure(ErrorKind::corrupt,
                    fmt::format("{} points to {}, of which {} has no record: point it to a slot that has one, or remove "
                                "the link and deploy again",

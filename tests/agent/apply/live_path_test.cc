@@ -62,7 +62,8 @@ TEST_F(LivePath, is_refused_when_it_is_a_plain_file) {
 
 TEST_F(LivePath, is_refused_when_it_is_a_link_to_nothing) {
   fs::create_symlink("current.slots/r9-000000000000", live_);
-  expect_refused("r9-000000000000, which does not exist: remove the link");
+  expect_refused(
+      "r9-000000000000, which does not exist: mount its file system if it has one of its own, else remove the link");
 }
 
 TEST_F(LivePath, is_refused_when_it_is_a_link_to_elsewhere) {
