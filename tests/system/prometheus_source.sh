@@ -33,8 +33,15 @@ echo one >"$FLEET/staging/index"
 fleet_start
 run_applications
 expect_exit 0 serin deploy -m "first release"
-# The baseline that the canaries need; it is there for all that follow.
+# The baseline that the canaries need: seconds on the first release that Prometheus has seen. It is there for all that
+# follow.
+canaries_have_a_baseline() {
+  local query='count(count_over_time(http_requests_total{instance=~"web-0[12]:.*"}[12s]) >= 10)' answer
+  answer=$(curl -fsS -m 5 "$PROMETHEUS_URL/api/v1/query" --data-urlencode "query=$query")
+  [ "$(jq -r '.data.result[0].value[1]' <<<"$answer")" = 2 ]
+}
 sleep 12
+wait_until 600 canaries_have_a_baseline
 
 echo "the self-test shows what matches"
 expect_exit 0 serin evidence test shop
