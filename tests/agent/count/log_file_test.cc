@@ -122,6 +122,7 @@ TEST_F(LogFollowerTest, reads_a_bounded_part_in_one_call_and_says_that_there_is_
 TEST_F(LogFollowerTest, of_many_files_some_are_read_in_one_call_and_the_others_in_the_next) {
   constexpr std::size_t kFiles = 2 * limits::kReadBytesPerCall / limits::kReadBytesPerTurn;
   std::vector<std::string> names;
+  names.reserve(kFiles);
   for (std::size_t i = 0; i < kFiles; ++i) names.push_back(std::to_string(i) + ".log");
   auto follower = follow(names);
   turn(follower);

@@ -38,16 +38,13 @@ TEST(LogNames, rotated_names_are_known) {
 
 TEST(LogNames, packed_files_are_known_by_their_first_bytes) {
   EXPECT_EQ(packed_by(std::string_view("\x1f\x8b\x08\0rest", 8)), "gzip");
-  EXPECT_EQ(packed_by(std::string_view("\xfd"
-                                       "7zXZ\0rest",
-                                       10)),
-            "xz");
+  const std::string xz = std::string(1, '\xfd') + "7zXZ";
+  EXPECT_EQ(packed_by(xz + std::string(1, '\0') + "rest"), "xz");
   EXPECT_EQ(packed_by("\x28\xb5\x2f\xfdrest"), "zstd");
   EXPECT_EQ(packed_by("\x04\x22\x4d\x18rest"), "lz4");
   EXPECT_EQ(packed_by("BZh91AY&SYrest"), "bzip2");
-  for (const char* text : {"", "B", "BZh", "BZhang logged in", "2026-01-01 ERROR", "\x1f\x8b",
-                           "\xfd"
-                           "7zXZ"}) {
+  for (const std::string& text : {std::string(), std::string("B"), std::string("BZh"), std::string("BZhang logged in"),
+                                  std::string("2026-01-01 ERROR"), std::string("\x1f\x8b"), xz}) {
     EXPECT_EQ(packed_by(text), "") << text;
   }
 }
