@@ -14,7 +14,13 @@ controller_keys = ["bdecb88233df3849e1f48fd65bc25a1b840ed9c7f8d5b4d1882fa9eccc37
 release_keys = ["fc3746a636e2f618a75e838613b5609fff818c08ae749b2bf45f863c186265ad"]
 [application.shop]
 live = "$folder/none/live"
+[[application.shop.source]]
+path = "$folder/app.log"
+[[application.shop.rule]]
+name = "error"
+match = "ERROR"
 EOF
+touch "$folder/app.log"
 
 # log_of FILE [VARIABLE…]: what an agent writes there that cannot use its live path.
 log_of() {
