@@ -19,8 +19,8 @@ namespace {
 class Source {
  public:
   explicit Source(bool large_files) {
-    std::string name = std::string(std::getenv("BENCH_TMP") == nullptr ? "/dev/shm" : std::getenv("BENCH_TMP")) +
-                       "/serin-scan-bench.XXXXXX";
+    const char* under = std::getenv("BENCH_TMP");
+    std::string name = std::string(under == nullptr ? "/dev/shm" : under) + "/serin-scan-bench.XXXXXX";
     if (::mkdtemp(name.data()) == nullptr) std::abort();
     folder_ = name;
     for (int i = 0; i < (large_files ? 20 : 10'000); ++i)
