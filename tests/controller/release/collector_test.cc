@@ -68,7 +68,7 @@ TEST_F(CollectorTest, what_no_kept_release_reaches_goes_and_the_rest_is_whole) {
   ASSERT_TRUE(collected) << collected.error().text;
   // Each release has two files, two folders of its own: the root and only/.
   EXPECT_EQ(collected->objects, 18U * 4);
-  EXPECT_EQ(objects(), before - 18U * 4);
+  EXPECT_EQ(objects(), before - std::size_t{18} * 4);
   EXPECT_EQ(collected->objects_kept, objects());
   EXPECT_THAT(words_of(all[18].root),
               ::testing::ElementsAre("lib/shared.txt=shared", "only/19=only in 19", "version=19"));

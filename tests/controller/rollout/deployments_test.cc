@@ -97,7 +97,7 @@ TEST(Deployments, a_first_release_over_folders_from_before_serin_goes_back_to_th
   const auto orders = fleet.orders(turn);
   ASSERT_EQ(orders.size(), 4U);
   for (std::size_t i = 1; i < 4; ++i) EXPECT_EQ(orders[i].action, OrderAction::discard) << "of what was staged ahead";
-  const Order order = orders.front();
+  const Order& order = orders.front();
   EXPECT_EQ(order.action, OrderAction::restore);
   EXPECT_TRUE(order.take_back);
   EXPECT_EQ(decode_release(order.release.record)->number, 1U) << "signed, so that the agent takes it";
