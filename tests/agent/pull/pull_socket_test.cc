@@ -22,14 +22,16 @@ TEST_F(PullSocket, what_mending_needs_is_pulled_though_the_live_tree_should_have
   ASSERT_TRUE(pull(all));
   ASSERT_TRUE(slots_->link_to(slots_->build(apply::release_of(1, tree_)).value()));
   std::set<ObjectId> asked;
-  const Server server(context_, server_keys_, [&](const GetObject& request) {
+  std::optional<Server> server;
+  server.emplace(context_, server_keys_, [&](const GetObject& request) {
     asked.insert(request.object);
     return part_of(request);
   });
   const std::set<ObjectId> damaged{digest_of("2")};
-  SourceChoice sources(source_of(server));
+  SourceChoice sources(source_of(*server));
   const auto pulled = pull_objects(context_, agent_keys_, sources, apply::release_of(1, tree_), damaged, *slots_, {});
   ASSERT_TRUE(pulled) << pulled.error().text;
+  server.reset();  // its thread wrote what is read now
   EXPECT_EQ(asked, damaged);
   EXPECT_TRUE(slots_->has_file(digest_of("2")));
 }
