@@ -234,7 +234,9 @@ TEST_F(SlotKeep, slots_that_are_gone_under_the_agent_or_before_it_begins_are_tol
   slots_.reset();
   const auto opened = SlotDir::open(settings_, [this] { return now_; });
   ASSERT_FALSE(opened);
-  EXPECT_NE(opened.error().text.find("which does not exist: mount its file system if it has one of its own, else remove the link"), std::string::npos)
+  EXPECT_NE(opened.error().text.find(
+                "which does not exist: mount its file system if it has one of its own, else remove the link"),
+            std::string::npos)
       << opened.error().text;
   fs::remove(settings_.live);
   open();
