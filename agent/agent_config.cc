@@ -252,6 +252,16 @@ void read_applications(const Setting& setting, AgentSettings& to) {
   }
 }
 
+void read_proxy_rate(const Setting& setting, AgentSettings& to) {
+  constexpr std::uint64_t kLeast = 200'000;  // more than hosts take for slow
+  std::uint64_t rate = 0;
+  setting.read_bytes(rate, 0, 1'000'000'000'000);
+  if (rate > 0 && rate < kLeast) {
+    return setting.refuse("hosts would do without a proxy that is so slow", "from 200kB, or \"0B\" for no bound");
+  }
+  to.proxy.bytes_per_s = rate;
+}
+
 constexpr Key<AgentSettings> kKeys[] = {
     {"state_dir", R"("/var/lib/serin-agent")",
      [](const Setting& at, AgentSettings& to) { at.read_path(to.state_dir); }},
@@ -269,8 +279,7 @@ constexpr Key<AgentSettings> kKeys[] = {
      [](const Setting& at, AgentSettings& to) {
        at.read_bytes(to.proxy.cache_bytes, 64'000'000, 100'000'000'000'000);
      }},
-    {"proxy_rate", "0",
-     [](const Setting& at, AgentSettings& to) { at.read_bytes(to.proxy.bytes_per_s, 0, 1'000'000'000'000); }},
+    {"proxy_rate", R"("20MB")", read_proxy_rate},
     {"log_level", R"("info")",
      [](const Setting& at, AgentSettings& to) {
        at.read_choice<std::string>(

@@ -59,6 +59,7 @@ class SourceNames {
   mutable std::atomic<bool> some_excluded_ = false;
 };
 
+/// What the cache compares.
 FileStat stat_of(const struct stat& found);
 
 }  // namespace serin::release

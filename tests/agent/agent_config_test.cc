@@ -112,6 +112,14 @@ TEST(AgentConfig, refuses_anything_else_as_a_controllers_address) {
   }
 }
 
+TEST(AgentConfig, refuses_a_proxy_that_is_so_slow_that_hosts_would_do_without_it) {
+  EXPECT_EQ(mistakes("proxy_rate = \"199kB\"\n" + kDaemon),
+            "a.toml:1: proxy_rate: hosts would do without a proxy that is so slow; from 200kB, or \"0B\" for no bound");
+  EXPECT_EQ(mistakes("proxy_rate = 0\n" + kDaemon),
+            "a.toml:1: proxy_rate: 0 is a whole number; a size with its unit, in quotes, is needed, such as \"20MB\"");
+  EXPECT_EQ(mistakes("proxy_rate = \"0B\"\n" + kDaemon), "");
+}
+
 struct Mistake {
   std::string toml;
   std::string text;  ///< after "a.toml:"

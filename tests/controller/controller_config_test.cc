@@ -143,6 +143,8 @@ TEST(ControllerConfig, refuses_a_daemon_that_could_not_run) {
       {"orders_port = 4701", "1: orders_port: 4701 is the port of both sockets; two different ports"},
       {"content_port = 4700\norders_port = 4700",
        "1: content_port: 4700 is the port of both sockets; two different ports"},
+      {"content_rate = \"999kB\"",
+       "1: content_rate: so few bytes for all hosts would never end; from 1MB, or \"0B\" for no bound"},
       {"heartbeat = \"99ms\"", R"(1: heartbeat: "99ms" is out of range; from 100ms to 1m)"},
       {"lease = \"5999ms\"",
        "1: lease: a lease of 5999ms is less than 3 heartbeats of 2s: one lost message makes a host silent; "
